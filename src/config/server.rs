@@ -1,0 +1,166 @@
+use super::Secret;
+use crate::domain::{AppName, Color, EnvId, Mode, Redirect};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The whole of `teal.toml` as it is meant.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The file it was read from, for messages.
+    pub file: PathBuf,
+    /// Teal's own state.
+    pub state_dir: PathBuf,
+    /// Where webhooks, dashboard, API and metrics listen.
+    pub listen: SocketAddr,
+    /// The address people and forges reach `listen` by, without a trailing slash; `http://<listen>` unless configured.
+    pub public_url: String,
+    /// The host name that `teal init` prints in `git remote add`; this machine's name unless configured.
+    pub ssh_host: Option<String>,
+    /// Builds at a time, over all environments.
+    pub build_slots: usize,
+    /// How often configured remotes are compared with what serves.
+    pub reconcile: Duration,
+    /// What moves the traffic.
+    pub proxy: Proxy,
+    /// The apps by name.
+    pub apps: BTreeMap<AppName, App>,
+}
+
+/// What moves the traffic.
+#[derive(Debug, Clone)]
+pub enum Proxy {
+    /// Teal's own data plane.
+    Embedded {
+        /// The addresses it listens on.
+        listen: Vec<SocketAddr>,
+    },
+    /// An nginx of the user's.
+    Nginx(Nginx),
+}
+
+/// How to speak to the user's nginx.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nginx {
+    /// Where the upstream files go; a folder that nginx includes inside `http { }`.
+    pub conf_dir: PathBuf,
+    /// The nginx program with its standing arguments; `-t` and `-s reload` are added.
+    pub command: Vec<String>,
+    /// The addresses of server blocks that Teal writes for environments with a domain; empty: upstreams only.
+    pub listen: Vec<SocketAddr>,
+    /// Where Teal's own loopback server block listens, to see which color answers.
+    pub verify: SocketAddr,
+}
+
+/// One app.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Its name.
+    pub name: AppName,
+    /// Whose webhooks it takes; absent: pushed straight to this server.
+    pub forge: Option<Forge>,
+    /// Where it is fetched from; `https`, `http`, `ssh` only.
+    pub repo: Option<String>,
+    /// What signs its webhooks.
+    pub webhook_secret: Option<Secret>,
+    /// How it is fetched.
+    pub credentials: Credentials,
+    /// Its environments, in the order of the file.
+    pub environments: Vec<Environment>,
+}
+
+/// The kinds of forge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Forge {
+    /// github.com or GitHub Enterprise.
+    GitHub,
+    /// Gitea.
+    Gitea,
+    /// Forgejo.
+    Forgejo,
+    /// GitLab.
+    GitLab,
+}
+
+/// What is shown to the remote when fetching.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// Nothing: a public repository, or none at all.
+    None,
+    /// A token over https.
+    Token(Secret),
+    /// A private key file over ssh.
+    SshKey(PathBuf),
+}
+
+/// One environment of one app.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Which.
+    pub id: EnvId,
+    /// The refs that map to it.
+    pub refs: Vec<RefRule>,
+    /// The folder it lives in.
+    pub root: PathBuf,
+    /// The port of each color.
+    pub ports: Ports,
+    /// Its host names, the first one being the one people are shown.
+    pub domains: Vec<String>,
+    /// Host names that only redirect.
+    pub redirects: Vec<Redirect>,
+    /// Incremental or from scratch.
+    pub mode: Mode,
+    /// Whether a failed deployment rejects the push.
+    pub on_push: OnPush,
+    /// SIGTERM, then SIGKILL after this.
+    pub drain: Duration,
+    /// How long WebSockets of the old color may stay.
+    pub drain_websockets: Duration,
+    /// How long a request waits for a service that does not accept.
+    pub hold: Duration,
+    /// How long the old color stays up after a good deployment.
+    pub keep_warm: Duration,
+    /// How long a new release is watched before it is called live.
+    pub observe: Duration,
+    /// How many sealed releases are kept.
+    pub backups: usize,
+}
+
+/// The ports of one environment, on 127.0.0.1. A color whose `web` has a count above one takes the next ports as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// Blue's.
+    pub blue: u16,
+    /// Green's.
+    pub green: u16,
+}
+
+impl Ports {
+    /// That color's.
+    pub fn of(self, color: Color) -> u16 {
+        match color {
+            Color::Blue => self.blue,
+            Color::Green => self.green,
+        }
+    }
+}
+
+/// Which refs an environment takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefRule {
+    /// A branch by name or glob.
+    Branch(String),
+    /// A tag by name or glob.
+    Tag(String),
+}
+
+/// What a failed deployment does to the push that asked for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnPush {
+    /// The push lands whatever happens; the pusher is told.
+    #[default]
+    Report,
+    /// The push is rejected and the ref does not move.
+    Gate,
+}

@@ -1,0 +1,31 @@
+//! Wall-clock time, for names and records only. Deadlines use the monotonic [`std::time::Instant`].
+
+use jiff::{Timestamp, tz::TimeZone};
+
+/// Now, in milliseconds since the epoch.
+pub fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+/// `2026-11-23 14:05:09`, in the server's time zone.
+pub fn local(ms: i64) -> String {
+    format(ms, "%Y-%m-%d %H:%M:%S")
+}
+
+/// `20261123-140509`, in UTC, for file names that sort by age.
+pub fn stamp(ms: i64) -> String {
+    match Timestamp::from_millisecond(ms) {
+        Ok(time) => time.strftime("%Y%m%d-%H%M%S").to_string(),
+        Err(_) => "00000000-000000".to_owned(),
+    }
+}
+
+fn format(ms: i64, pattern: &str) -> String {
+    match Timestamp::from_millisecond(ms) {
+        Ok(time) => time
+            .to_zoned(TimeZone::system())
+            .strftime(pattern)
+            .to_string(),
+        Err(_) => "?".to_owned(),
+    }
+}
