@@ -1,7 +1,24 @@
-//! Teal turns `git push` (or a merged pull request) into a running release on your own server.
+//! Teal turns `git push` (or a merged pull request) into a running release on your own server, with nothing dropped on
+//! the way and a way back that is always open.
+//!
+//! What happens to a push, and where it happens:
+//!
+//! ```text
+//! intake → queue → worker → pipeline → release, service, traffic
+//!                              │
+//!                           journal → store, report
+//! ```
+//!
+//! The modules stand in reading order, from the ground up. Imports point toward the ground only.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+// Ground: words and configuration, no side effects.
 pub mod config;
 pub mod domain;
 
+// Tools: the only callers of the operating system, and the memory.
+pub mod store;
 pub mod system;
+
+// Verbs.
+pub mod journal;

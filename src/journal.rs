@@ -1,0 +1,275 @@
+//! The only writer of deployments: every transition is checked, durable before the act that it announces, and then
+//! told to everybody who follows. Telling happens after the commit and can neither fail nor delay it.
+
+use crate::domain::{
+    Deployment, DeploymentId, EnvId, Event, Failure, Receipt, Record, State, Step, StepEnd,
+};
+use crate::store::environments::{self, Standing};
+use crate::store::{Store, StoreError, deployments, events};
+use crate::system::clock;
+use rusqlite::Connection;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Why a transition was not journaled.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum JournalError {
+    /// There is no such deployment.
+    #[error("there is no deployment {0}")]
+    Unknown(DeploymentId),
+    /// The move is not legal.
+    #[error("deployment {id} is {from}: it cannot become {to}")]
+    Illegal {
+        /// Which deployment.
+        id: DeploymentId,
+        /// Where it stands.
+        from: State,
+        /// Where it should have gone.
+        to: State,
+    },
+    /// The database refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A handle to the journal; clones share it.
+#[derive(Clone)]
+pub struct Journal {
+    store: Store,
+    newest: Arc<watch::Sender<i64>>,
+}
+
+impl Journal {
+    /// Opens the journal over a store.
+    pub async fn open(store: Store) -> Result<Journal, JournalError> {
+        let last = store.read(events::last).await?;
+        Ok(Journal {
+            store,
+            newest: Arc::new(watch::Sender::new(last)),
+        })
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// One deployment as it stands now.
+    pub async fn deployment(&self, id: DeploymentId) -> Result<Deployment, JournalError> {
+        self.store
+            .read(move |c| deployments::get(c, id))
+            .await?
+            .ok_or(JournalError::Unknown(id))
+    }
+
+    /// What is committed about an environment.
+    pub async fn standing(&self, env: &EnvId) -> Result<Standing, JournalError> {
+        let env = env.clone();
+        Ok(self.store.read(move |c| environments::get(c, &env)).await?)
+    }
+
+    /// Runs `act` in one transaction; the events that it appends through [`Entry`] are told after the commit.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Entry) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let newest = Arc::clone(&self.newest);
+        let (value, _) = self
+            .store
+            .write_then(
+                move |connection| {
+                    let mut entry = Entry {
+                        connection,
+                        last: None,
+                    };
+                    let value = act(&mut entry)?;
+                    Ok::<_, JournalError>((value, entry.last))
+                },
+                move |(_, last)| {
+                    if let Some(last) = last {
+                        newest.send_replace(*last);
+                    }
+                },
+            )
+            .await?;
+        Ok(value)
+    }
+
+    /// Moves a deployment to another state.
+    pub async fn move_to(
+        &self,
+        id: DeploymentId,
+        to: State,
+        why: Option<String>,
+    ) -> Result<Deployment, JournalError> {
+        self.write(move |entry| entry.move_to(id, to, why)).await
+    }
+
+    /// Ends a deployment that did not become live, with its one failure report.
+    pub async fn fail(
+        &self,
+        id: DeploymentId,
+        to: State,
+        failure: Failure,
+    ) -> Result<Deployment, JournalError> {
+        self.write(move |entry| {
+            let why = Some(failure.cause.clone());
+            entry.change(id, |deployment| deployment.failure = Some(failure.clone()))?;
+            entry.tell(id, Event::Failed(failure))?;
+            entry.move_to(id, to, why)
+        })
+        .await
+    }
+
+    /// Says that a step begins.
+    pub async fn step_started(&self, id: DeploymentId, step: Step) -> Result<(), JournalError> {
+        self.write(move |entry| entry.tell(id, Event::StepStarted { step }))
+            .await
+    }
+
+    /// Says how a step ended.
+    pub async fn step_ended(
+        &self,
+        id: DeploymentId,
+        step: Step,
+        end: StepEnd,
+        why: String,
+        ms: u64,
+    ) -> Result<(), JournalError> {
+        self.write(move |entry| entry.tell(id, Event::StepEnded { step, end, why, ms }))
+            .await
+    }
+
+    /// Makes a remark that people should see.
+    pub async fn note(
+        &self,
+        id: DeploymentId,
+        text: impl Into<String>,
+    ) -> Result<(), JournalError> {
+        let text = text.into();
+        self.write(move |entry| entry.tell(id, Event::Note { text }))
+            .await
+    }
+
+    /// Keeps what the cutover cost.
+    pub async fn receipt(&self, id: DeploymentId, receipt: Receipt) -> Result<(), JournalError> {
+        self.write(move |entry| {
+            entry.change(id, |deployment| deployment.receipt = Some(receipt.clone()))?;
+            entry.tell(id, Event::Receipt(receipt))
+        })
+        .await
+    }
+
+    /// Follows one deployment from behind `seq`: all that has happened, then what happens, in order.
+    pub fn follow(&self, deployment: DeploymentId, seq: i64) -> Follower {
+        Follower {
+            store: self.store.clone(),
+            newest: self.newest.subscribe(),
+            deployment,
+            seq,
+        }
+    }
+
+    /// Waits until anything new is journaled, for those who watch everything.
+    pub fn changes(&self) -> watch::Receiver<i64> {
+        self.newest.subscribe()
+    }
+}
+
+/// One transaction of the journal.
+pub struct Entry<'a> {
+    connection: &'a Connection,
+    last: Option<i64>,
+}
+
+impl Entry<'_> {
+    /// The connection, for what belongs into the same transaction.
+    pub fn connection(&self) -> &Connection {
+        self.connection
+    }
+
+    /// Adds a deployment in its first state and tells of it.
+    pub fn create(&mut self, deployment: &Deployment) -> Result<DeploymentId, JournalError> {
+        let id = deployments::insert(self.connection, deployment)?;
+        let to = deployment.state;
+        self.tell(id, Event::State { to, why: None })?;
+        Ok(id)
+    }
+
+    /// Appends an event.
+    pub fn tell(&mut self, id: DeploymentId, event: Event) -> Result<(), JournalError> {
+        let record = events::append(self.connection, id, clock::now_ms(), event)?;
+        self.last = Some(record.seq);
+        Ok(())
+    }
+
+    /// Changes what is known of a deployment, bar its state.
+    pub fn change(
+        &mut self,
+        id: DeploymentId,
+        change: impl FnOnce(&mut Deployment),
+    ) -> Result<Deployment, JournalError> {
+        let mut deployment =
+            deployments::get(self.connection, id)?.ok_or(JournalError::Unknown(id))?;
+        let state = deployment.state;
+        change(&mut deployment);
+        deployment.state = state;
+        deployments::update(self.connection, &deployment)?;
+        Ok(deployment)
+    }
+
+    /// Moves a deployment to another state, if that is legal, and tells of it.
+    pub fn move_to(
+        &mut self,
+        id: DeploymentId,
+        to: State,
+        why: Option<String>,
+    ) -> Result<Deployment, JournalError> {
+        let mut deployment =
+            deployments::get(self.connection, id)?.ok_or(JournalError::Unknown(id))?;
+        let from = deployment.state;
+        if !from.can_become(to) {
+            return Err(JournalError::Illegal { id, from, to });
+        }
+        let now = clock::now_ms();
+        deployment.state = to;
+        match to {
+            State::Running => deployment.started_ms = Some(now),
+            State::Observing => deployment.switched_ms = Some(now),
+            _ if to.is_final() => deployment.ended_ms = Some(now),
+            _ => {}
+        }
+        deployments::update(self.connection, &deployment)?;
+        self.tell(id, Event::State { to, why })?;
+        Ok(deployment)
+    }
+}
+
+/// The events of one deployment, as they come.
+pub struct Follower {
+    store: Store,
+    newest: watch::Receiver<i64>,
+    deployment: DeploymentId,
+    seq: i64,
+}
+
+impl Follower {
+    /// The next events, at least one; waits for them. Empty only when the server is stopping.
+    pub async fn next(&mut self) -> Result<Vec<Record>, StoreError> {
+        loop {
+            self.newest.mark_unchanged();
+            let (deployment, seq) = (self.deployment, self.seq);
+            let records = self
+                .store
+                .read(move |c| events::after(c, deployment, seq))
+                .await?;
+            if let Some(last) = records.last() {
+                self.seq = last.seq;
+                return Ok(records);
+            }
+            if self.newest.changed().await.is_err() {
+                return Ok(Vec::new());
+            }
+        }
+    }
+}

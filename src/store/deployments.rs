@@ -1,0 +1,99 @@
+//! The table of deployments. Only the journal writes here.
+
+use super::{StoreError, from_json, to_json};
+use crate::domain::{CommitId, Deployment, DeploymentId, EnvId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// Adds a deployment; its `id` is chosen here and returned.
+pub fn insert(
+    connection: &Connection,
+    deployment: &Deployment,
+) -> Result<DeploymentId, StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO deployments (env, state, commit_id, created_ms, body) VALUES (?1, ?2, ?3, ?4, '{}')",
+        )?
+        .execute(params![
+            deployment.env.to_string(),
+            deployment.state.as_str(),
+            deployment.commit.as_str(),
+            deployment.created_ms,
+        ])?;
+    let id = connection.last_insert_rowid();
+    let numbered = Deployment {
+        id,
+        ..deployment.clone()
+    };
+    update(connection, &numbered)?;
+    Ok(id)
+}
+
+/// Replaces what is known of a deployment.
+pub fn update(connection: &Connection, deployment: &Deployment) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE deployments SET state = ?2, commit_id = ?3, body = ?4 WHERE id = ?1",
+        )?
+        .execute(params![
+            deployment.id,
+            deployment.state.as_str(),
+            deployment.commit.as_str(),
+            to_json(deployment)?,
+        ])?;
+    Ok(())
+}
+
+/// One deployment by its number.
+pub fn get(connection: &Connection, id: DeploymentId) -> Result<Option<Deployment>, StoreError> {
+    let body: Option<String> = connection
+        .prepare_cached("SELECT body FROM deployments WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    body.as_deref().map(from_json).transpose()
+}
+
+/// Those that have not ended, oldest first; of one environment or of all.
+pub fn open(connection: &Connection, env: Option<&EnvId>) -> Result<Vec<Deployment>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT body FROM deployments WHERE state IN
+         ('waiting', 'queued', 'running', 'approval', 'switching', 'observing') AND (?1 IS NULL OR env = ?1)
+         ORDER BY id",
+    )?;
+    let rows = statement.query_map([env.map(EnvId::to_string)], body)?;
+    collect(rows)
+}
+
+/// The newest ones, newest first; of one environment or of all.
+pub fn newest(
+    connection: &Connection,
+    env: Option<&EnvId>,
+    limit: u32,
+) -> Result<Vec<Deployment>, StoreError> {
+    let mut statement = connection.prepare_cached(match env {
+        Some(_) => "SELECT body FROM deployments WHERE env = ?1 ORDER BY id DESC LIMIT ?2",
+        None => "SELECT body FROM deployments WHERE ?1 IS NULL ORDER BY id DESC LIMIT ?2",
+    })?;
+    let rows = statement.query_map(params![env.map(EnvId::to_string), limit], body)?;
+    collect(rows)
+}
+
+/// Whether this commit was ever tried in this environment, with whatever end.
+pub fn was_tried(
+    connection: &Connection,
+    env: &EnvId,
+    commit: &CommitId,
+) -> Result<bool, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM deployments WHERE env = ?1 AND commit_id = ?2 LIMIT 1")?
+        .exists(params![env.to_string(), commit.as_str()])?)
+}
+
+fn body(row: &Row) -> rusqlite::Result<String> {
+    row.get(0)
+}
+
+fn collect(
+    rows: impl Iterator<Item = rusqlite::Result<String>>,
+) -> Result<Vec<Deployment>, StoreError> {
+    rows.map(|row| from_json(&row?)).collect()
+}

@@ -1,0 +1,54 @@
+//! The table of events: what happened, in order. Only the journal writes here.
+
+use super::{StoreError, from_json, to_json};
+use crate::domain::{DeploymentId, Event, Record};
+use rusqlite::{Connection, params};
+
+/// Adds an event and gives it back with its place in the order.
+pub fn append(
+    connection: &Connection,
+    deployment: DeploymentId,
+    at_ms: i64,
+    event: Event,
+) -> Result<Record, StoreError> {
+    connection
+        .prepare_cached("INSERT INTO events (deployment, at_ms, body) VALUES (?1, ?2, ?3)")?
+        .execute(params![deployment, at_ms, to_json(&event)?])?;
+    Ok(Record {
+        seq: connection.last_insert_rowid(),
+        deployment,
+        at_ms,
+        event,
+    })
+}
+
+/// The events of one deployment behind `seq`, in order.
+pub fn after(
+    connection: &Connection,
+    deployment: DeploymentId,
+    seq: i64,
+) -> Result<Vec<Record>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, at_ms, body FROM events WHERE deployment = ?1 AND seq > ?2 ORDER BY seq",
+    )?;
+    let rows = statement.query_map(params![deployment, seq], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))
+    })?;
+    rows.map(|row| {
+        let (seq, at_ms, body) = row?;
+        Ok(Record {
+            seq,
+            deployment,
+            at_ms,
+            event: from_json(&body)?,
+        })
+    })
+    .collect()
+}
+
+/// The number of the last event of all.
+pub fn last(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT coalesce(max(seq), 0) FROM events")?
+        .query_row([], |row| row.get(0))?)
+}

@@ -1,0 +1,45 @@
+//! The table of keys: which step has succeeded with which inputs. A failed or half-finished step never leaves a key.
+
+use super::StoreError;
+use crate::domain::{DeploymentId, Step};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Remembers that the step succeeded with these inputs. `scope` is what the key is valid for: an app or an environment.
+pub fn put(
+    connection: &Connection,
+    scope: &str,
+    step: Step,
+    key: &str,
+    deployment: DeploymentId,
+    at_ms: i64,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO keys (scope, step, key, deployment, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![scope, step.as_str(), key, deployment, at_ms])?;
+    Ok(())
+}
+
+/// The deployment whose step succeeded with these inputs, if any did.
+pub fn find(
+    connection: &Connection,
+    scope: &str,
+    step: Step,
+    key: &str,
+) -> Result<Option<DeploymentId>, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT deployment FROM keys WHERE scope = ?1 AND step = ?2 AND key = ?3")?
+        .query_row(params![scope, step.as_str(), key], |row| row.get(0))
+        .optional()?)
+}
+
+/// The key of the newest success of the step, if any.
+pub fn newest(
+    connection: &Connection,
+    scope: &str,
+    step: Step,
+) -> Result<Option<String>, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT key FROM keys WHERE scope = ?1 AND step = ?2 ORDER BY at_ms DESC, rowid DESC LIMIT 1")?
+        .query_row(params![scope, step.as_str()], |row| row.get(0))
+        .optional()?)
+}

@@ -1,0 +1,148 @@
+//! Teal's memory: one SQLite database (WAL, `synchronous=FULL`), one file per table. Writes of all callers go through
+//! one thread, which commits what has gathered in a single transaction: a durable answer costs each of them a share of
+//! a disk flush. Reads have a connection of their own and never wait for writers.
+
+pub mod deployments;
+pub mod environments;
+pub mod events;
+pub mod keys;
+mod lane;
+pub mod pushes;
+mod schema;
+
+use lane::Lane;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why the database could not do it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened or is not a database of ours.
+    #[error("cannot open the database {}: {why}", path.display())]
+    Open {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said, and what to do.
+        why: String,
+    },
+    /// A newer Teal wrote it.
+    #[error(
+        "the database {} is of schema {found}, this Teal knows up to {known}: start the newer Teal again, or restore the copy that it made beside the database before it migrated",
+        path.display()
+    )]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// A statement failed.
+    #[error("the database refused: {0}")]
+    Sql(Arc<rusqlite::Error>),
+    /// A row holds what this Teal cannot read.
+    #[error("the database holds something unreadable: {0}")]
+    Content(String),
+    /// The database's thread is gone: the server is stopping.
+    #[error("the database is closed: the server is stopping")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        StoreError::Sql(Arc::new(error))
+    }
+}
+
+/// A handle to the database; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    writer: Lane,
+    reader: Lane,
+}
+
+impl Store {
+    /// Opens the database file, creating it or migrating it forward where needed; a copy is made before a migration.
+    pub fn open(path: &Path) -> Result<Store, StoreError> {
+        let writing = connect(path)?;
+        schema::migrate(&writing, path)?;
+        let reading = connect(path)?;
+        reading.pragma_update(None, "query_only", true)?;
+        Ok(Store {
+            writer: Lane::start("store-write", writing, true),
+            reader: Lane::start("store-read", reading, false),
+        })
+    }
+
+    /// Runs `act` in a transaction and returns when its effect is durable. When `act` fails nothing of it stays.
+    pub async fn write<T, E>(
+        &self,
+        act: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.write_then(act, |_| ()).await
+    }
+
+    /// As [`Store::write`]; `after` runs on the database's thread once the effect is durable, in the order of commits.
+    pub async fn write_then<T, E>(
+        &self,
+        act: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        after: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.writer.run(act, after).await
+    }
+
+    /// Runs a query on a snapshot that holds everything whose write has returned.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.reader.run(query, |_| ()).await
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let open = |path: &Path| -> rusqlite::Result<Connection> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        Ok(connection)
+    };
+    open(path).map_err(|error| StoreError::Open {
+        path: path.to_owned(),
+        why: format!(
+            "{error}. If the disk is full, free some space and start again; if the file is damaged, run `sqlite3 {0} .recover`, or move it away to start anew: releases, proxy and services are kept apart from it",
+            path.display()
+        ),
+    })
+}
+
+/// Reads a JSON column.
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Content(error.to_string()))
+}
+
+/// Writes a JSON column.
+fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Content(error.to_string()))
+}
+
+/// Reads a word that a type of the domain parses.
+fn parse<T: std::str::FromStr>(text: &str) -> Result<T, StoreError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse()
+        .map_err(|error: T::Err| StoreError::Content(error.to_string()))
+}
