@@ -15,6 +15,7 @@
 // Ground: words and configuration, no side effects.
 pub mod config;
 pub mod domain;
+pub mod intake;
 
 // Tools: the only callers of the operating system, and the memory.
 pub mod store;

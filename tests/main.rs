@@ -1,1 +1,4 @@
 //! Scenarios.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod real_payloads;

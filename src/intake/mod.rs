@@ -1,0 +1,26 @@
+//! The doors: wire bytes → a verified push. A webhook's delivery and what git's hooks hand over are checked here and leave
+//! as plain words of the domain; nothing of a forge's own format goes further in.
+//!
+//! [`body`] reads a request within its limits, [`webhook`] says what it means, with one file per forge behind it.
+//! [`hook_protocol`] is what `teal-hook` and the server say to each other, and [`gates`] is what the hook knows while the
+//! server is down.
+
+pub mod body;
+pub mod gates;
+pub mod hook_protocol;
+pub mod webhook;
+
+mod envelope;
+mod gitea;
+mod github;
+mod gitlab;
+mod ref_name;
+mod refusal;
+mod said;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+pub use ref_name::{RefNameError, check as check_ref_name};
+pub use refusal::Refusal;
