@@ -1,14 +1,22 @@
 //! What `teal-hook` and the server say to each other over `teal.sock`: one HTTP/1.0 POST of a [`Pushed`] to
 //! `/hook/post-receive` or `/hook/proc-receive`, answered by a stream of lines, each a JSON [`Line`], until the
-//! connection closes. An answer other than 200 is a refusal, and its body is the reason.
+//! connection closes. An answer of 4xx is a refusal of the whole push, and its body is the reason. Empty lines only say
+//! that the server still works.
 
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The socket, below the state folder.
 pub const SOCKET: &str = "run/teal.sock";
 
 /// The bare repositories, below the state folder; each is `<app>.git`.
 pub const REPOSITORIES: &str = "repos";
+
+/// How often the server sends an empty line while it has nothing to say.
+pub const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// After this long without a line the hook takes the server for frozen.
+pub const SILENCE: Duration = Duration::from_secs(60);
 
 /// What starts the refs that only ask for a deployment and are never stored: `refs/deploy/<environment>`.
 pub const DEPLOY_REFS: &str = "refs/deploy/";
@@ -44,6 +52,18 @@ pub struct Update {
     pub ref_name: String,
 }
 
+impl Update {
+    /// Reads git's `<old> <new> <ref>`; nothing where that is not what it is, or not UTF-8.
+    pub fn read(line: &[u8]) -> Option<Update> {
+        let mut words = std::str::from_utf8(line).ok()?.splitn(3, ' ');
+        Some(Update {
+            old: words.next()?.to_owned(),
+            new: words.next()?.to_owned(),
+            ref_name: words.next()?.to_owned(),
+        })
+    }
+}
+
 /// One line of the server's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,6 +75,8 @@ pub enum Line {
     /// Whether a ref may move; only in answer to proc-receive. Whoever says `ok` has moved the ref already, or wants no
     /// ref to be stored.
     Verdict(Verdict),
+    /// Everything was said. A connection that closes without it has broken off.
+    Done,
     /// Refs that git itself is to move; only in answer to proc-receive.
     FallThrough(Vec<String>),
 }
@@ -84,6 +106,7 @@ mod tests {
                 Line::LookAgain("teal logs 42 -f".into()),
                 r#"{"look_again":"teal logs 42 -f"}"#,
             ),
+            (Line::Done, r#""done""#),
             (
                 Line::Verdict(Verdict {
                     ref_name: "refs/heads/main".into(),

@@ -14,6 +14,8 @@ mod envelope;
 mod gitea;
 mod github;
 mod gitlab;
+#[cfg(test)]
+mod noise;
 mod ref_name;
 mod refusal;
 mod said;

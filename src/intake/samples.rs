@@ -9,6 +9,8 @@ pub(super) const SECRET: &str = "correct horse";
 pub(super) const COMMIT: &str = "1111111111222222222233333333334444444444";
 pub(super) const ZEROS: &str = "0000000000000000000000000000000000000000";
 
+pub(super) const FORGES: [Forge; 4] = [Forge::GitHub, Forge::Gitea, Forge::Forgejo, Forge::GitLab];
+
 pub(super) fn app(forge: Option<Forge>) -> App {
     App {
         name: "shop".parse().unwrap(),
