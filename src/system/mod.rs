@@ -2,4 +2,7 @@
 //! deployment is.
 
 pub mod clock;
+pub mod copy;
 pub mod files;
+pub mod folder;
+pub mod git;

@@ -1,0 +1,439 @@
+use super::refs::REMOTE;
+use super::{GitError, plain};
+use crate::config::{Credentials, Secret};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+use tokio::process::Command;
+
+/// What git calls the remote: a name that no repository's own file uses, so that only the settings given here count.
+const NAME: &str = "teal-remote";
+
+/// Another host's repository: what is fetched from and how this server shows itself to it.
+///
+/// Only the `git` program speaks to it, in an empty environment: no system or user configuration, no prompts, hooks,
+/// submodules, redirects or helpers, and no protocol but https, http and ssh. Secrets travel in the environment,
+/// which other users cannot read, never among the arguments.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// `https://…`, `http://…`, `ssh://…` or `user@host:path`.
+    pub url: String,
+    /// What is shown to it.
+    pub credentials: Credentials,
+    /// Where the host keys of ssh remotes are kept; the first key seen of a host is the one it must show ever after.
+    pub known_hosts: PathBuf,
+}
+
+/// How much is fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetch {
+    /// Every branch and tag; those that the remote no longer has are forgotten.
+    Everything,
+    /// One ref by its full name: `refs/heads/main`.
+    Ref(String),
+}
+
+impl Remote {
+    /// Brings refs and their objects from the remote, below `refs/teal-remote/`, so that nothing pushed here is ever
+    /// overwritten. Dropping the future, or the deadline, stops git and all that it started.
+    pub async fn fetch(&self, repo: &Path, what: &Fetch, limit: Duration) -> Result<(), GitError> {
+        let refspecs = match what {
+            Fetch::Everything => vec![
+                format!("+refs/heads/*:{REMOTE}/heads/*"),
+                format!("+refs/tags/*:{REMOTE}/tags/*"),
+            ],
+            Fetch::Ref(name) => vec![single(name)?],
+        };
+        let mut arguments = vec![
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-auto-maintenance",
+            "--no-write-fetch-head",
+            "--no-write-commit-graph",
+        ];
+        if *what == Fetch::Everything {
+            arguments.push("--prune");
+        }
+        arguments.extend(["--", NAME]);
+        let mut command = self.command(repo, &refspecs)?;
+        command.args(arguments);
+        self.run(command, limit).await.map(drop)
+    }
+
+    /// The tips of the remote's branches and tags (annotated tags peeled), asked for without fetching anything.
+    pub async fn tips(
+        &self,
+        repo: &Path,
+        limit: Duration,
+    ) -> Result<Vec<(String, String)>, GitError> {
+        let mut command = self.command(repo, &[])?;
+        command.args(["ls-remote", "--quiet", "--heads", "--tags", "--", NAME]);
+        let output = self.run(command, limit).await?;
+        let mut tips: Vec<(String, String)> = Vec::new();
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let Some((id, name)) = line.split_once('\t') else {
+                continue;
+            };
+            // The line `<name>^{}` follows the tag's own and tells the commit that the tag is about.
+            match (name.strip_suffix("^{}"), tips.last_mut()) {
+                (Some(tag), Some(last)) if last.0 == tag => id.clone_into(&mut last.1),
+                _ => tips.push((name.to_owned(), id.to_owned())),
+            }
+        }
+        Ok(tips)
+    }
+
+    /// The remote as it may be shown: without a name or password inside the URL.
+    pub fn shown(&self) -> String {
+        let url = plain(&self.url, 200);
+        match url.split_once("://") {
+            Some((scheme, rest)) => {
+                let end = rest.find('/').unwrap_or(rest.len());
+                match rest[..end].rfind('@') {
+                    Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+                    None => url,
+                }
+            }
+            None => url,
+        }
+    }
+
+    fn command(&self, repo: &Path, refspecs: &[String]) -> Result<Command, GitError> {
+        if !is_spoken_to(&self.url) {
+            return Err(GitError::Remote(self.shown()));
+        }
+        let mut settings = hardened(repo);
+        settings.push((format!("remote.{NAME}.url"), self.url.clone()));
+        for refspec in refspecs {
+            settings.push((format!("remote.{NAME}.fetch"), refspec.clone()));
+        }
+        if let Credentials::Token(token) = &self.credentials
+            && self.url.starts_with("http")
+        {
+            settings.push((
+                format!("http.{}.extraHeader", self.url),
+                format!("Authorization: Basic {}", basic(token)),
+            ));
+        }
+        let mut command = clean_git(repo, &settings);
+        command.env("GIT_SSH_COMMAND", self.ssh());
+        Ok(command)
+    }
+
+    /// The ssh program with its settings, as one line that git hands to a shell: every value is quoted.
+    fn ssh(&self) -> String {
+        let mut words = vec![
+            "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new".to_owned(),
+            "-o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4".to_owned(),
+            "-o ForwardAgent=no -o ClearAllForwardings=yes -o PermitLocalCommand=no".to_owned(),
+        ];
+        let hosts = self.known_hosts.to_string_lossy();
+        words.push(format!(
+            "-o {}",
+            quoted(&format!("UserKnownHostsFile=\"{hosts}\""))
+        ));
+        if let Credentials::SshKey(key) = &self.credentials {
+            words.push(format!(
+                "-o IdentitiesOnly=yes -i {}",
+                quoted(&key.to_string_lossy())
+            ));
+        }
+        words.join(" ")
+    }
+
+    async fn run(&self, mut command: Command, limit: Duration) -> Result<Output, GitError> {
+        let child = command.spawn().map_err(GitError::Start)?;
+        let group = Group::of(&child);
+        let output = match tokio::time::timeout(limit, child.wait_with_output()).await {
+            Ok(output) => output.map_err(GitError::Start)?,
+            Err(_) => {
+                return Err(GitError::Deadline {
+                    remote: self.shown(),
+                    limit,
+                });
+            }
+        };
+        group.ended();
+        if output.status.success() {
+            return Ok(output);
+        }
+        Err(GitError::Fetch {
+            remote: self.shown(),
+            words: self.last_words(&output),
+        })
+    }
+
+    /// The last lines that git printed, on one line, with everything secret taken out.
+    fn last_words(&self, output: &Output) -> String {
+        let mut text = String::from_utf8_lossy(&output.stderr).into_owned();
+        if let Credentials::Token(token) = &self.credentials {
+            for secret in [token.expose(), &basic(token)] {
+                if !secret.is_empty() {
+                    text = text.replace(secret, "***");
+                }
+            }
+        }
+        text = text.replace(&self.url, &self.shown());
+        let lines: Vec<&str> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
+        let last = &lines[lines.len().saturating_sub(4)..];
+        if last.is_empty() {
+            return format!("no word of it, {}", output.status);
+        }
+        plain(&last.join("; "), 600)
+    }
+}
+
+/// Packs a repository's loose objects and forgets what nothing has referred to for two weeks. Pushes and fetches
+/// never do this by themselves, so that it never competes with a deployment.
+pub async fn maintain(repo: &Path, limit: Duration) -> Result<(), GitError> {
+    let local = Remote {
+        url: repo.to_string_lossy().into_owned(),
+        credentials: Credentials::None,
+        known_hosts: PathBuf::new(),
+    };
+    let mut command = clean_git(repo, &hardened(repo));
+    command.args(["gc", "--quiet", "--prune=2.weeks.ago"]);
+    local.run(command, limit).await.map(drop)
+}
+
+/// Settings that override whatever a repository's own file says.
+fn hardened(repo: &Path) -> Vec<(String, String)> {
+    [
+        ("safe.directory", &*repo.to_string_lossy()),
+        ("core.hooksPath", "/dev/null"),
+        ("core.fsmonitor", "false"),
+        ("core.askPass", ""),
+        ("credential.helper", ""),
+        ("protocol.allow", "never"),
+        ("protocol.https.allow", "always"),
+        ("protocol.http.allow", "always"),
+        ("protocol.ssh.allow", "always"),
+        ("http.followRedirects", "false"),
+        ("http.lowSpeedLimit", "100"),
+        ("http.lowSpeedTime", "60"),
+        ("fetch.fsckObjects", "true"),
+        ("gc.auto", "0"),
+        ("maintenance.auto", "false"),
+        ("submodule.recurse", "false"),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .chain(
+        super::create::OLD_MISTAKES
+            .iter()
+            .map(|id| (format!("fetch.fsck.{id}"), "warn".to_owned())),
+    )
+    .collect()
+}
+
+/// `git` in an empty environment, with these settings, in a process group of its own.
+fn clean_git(repo: &Path, settings: &[(String, String)]) -> Command {
+    let mut command = Command::new("git");
+    command
+        .env_clear()
+        .env(
+            "PATH",
+            std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
+        )
+        .env("HOME", "/nonexistent")
+        .env("LC_ALL", "C")
+        .env("GIT_DIR", repo)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_ALLOW_PROTOCOL", "https:http:ssh")
+        .env("GIT_PROTOCOL_FROM_USER", "0")
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_SSH_VARIANT", "ssh")
+        .env("GIT_CONFIG_COUNT", settings.len().to_string());
+    for (number, (key, value)) in settings.iter().enumerate() {
+        command
+            .env(format!("GIT_CONFIG_KEY_{number}"), key)
+            .env(format!("GIT_CONFIG_VALUE_{number}"), value);
+    }
+    command
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    command
+}
+
+/// Kills git's whole process group (git, ssh, the http helper) when the wait for it is given up.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &tokio::process::Child) -> Group {
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+        Group(pid.map(Pid::from_raw))
+    }
+
+    /// git ended by itself: the number may soon be somebody else's.
+    fn ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            // It may have ended just now; then there is nobody left to signal.
+            let _ = killpg(pid, Signal::SIGKILL);
+        }
+    }
+}
+
+fn single(name: &str) -> Result<String, GitError> {
+    let rest = name
+        .strip_prefix("refs/")
+        .filter(|_| git2::Reference::is_valid_name(name) && !name.contains(['*', '^', ':']));
+    match rest {
+        Some(rest) => Ok(format!("+{name}:{REMOTE}/{rest}")),
+        None => Err(GitError::RefName(plain(name, 80))),
+    }
+}
+
+/// Whether the URL is one that git may be given: no other transport, and nothing that ssh would take for an option.
+fn is_spoken_to(url: &str) -> bool {
+    if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return false;
+    }
+    match url.split_once("://") {
+        Some(("https" | "http" | "ssh", rest)) => {
+            !rest.is_empty() && !rest.starts_with('-') && !rest.contains("@-")
+        }
+        Some(_) => false,
+        // `user@host:path`, the way ssh remotes are usually written.
+        None => match url.split_once(':') {
+            Some((host, path)) => {
+                host.contains('@')
+                    && !host.starts_with('-')
+                    && !host.contains("@-")
+                    && !host.contains('/')
+                    && !path.starts_with([':', '-'])
+            }
+            None => false,
+        },
+    }
+}
+
+/// The token as HTTP basic credentials. Every forge takes a token as the password and ignores the name; a token that
+/// brings its own name (`user:token`) keeps it.
+fn basic(token: &Secret) -> String {
+    let token = token.expose().trim();
+    if token.contains(':') {
+        base64(token.as_bytes())
+    } else {
+        base64(format!("x-access-token:{token}").as_bytes())
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().enumerate().fold(0_u32, |word, (at, byte)| {
+            word | u32::from(*byte) << (16 - 8 * at)
+        });
+        for at in 0..4 {
+            if at <= chunk.len() {
+                text.push(char::from(DIGITS[(word >> (18 - 6 * at) & 63) as usize]));
+            } else {
+                text.push('=');
+            }
+        }
+    }
+    text
+}
+
+/// One word of a shell line.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_as_everybody_writes_it() {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
+
+    #[test]
+    fn only_three_protocols_are_spoken() {
+        for good in [
+            "https://h/x.git",
+            "http://127.0.0.1:1/x",
+            "ssh://git@h:22/x",
+            "git@github.com:a/b.git",
+        ] {
+            assert!(is_spoken_to(good), "{good}");
+        }
+        for bad in [
+            "ext::sh -c id",
+            "file:///etc",
+            "/etc",
+            "ssh://-oProxyCommand=id/x",
+            "ssh://u@-oX/x",
+            "-u",
+            "git@-oX:x",
+            "git://h/x",
+            "a@b::x",
+            "https://h/x\ny",
+            "ext::id",
+            "",
+        ] {
+            assert!(!is_spoken_to(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_shown_remote_has_no_password() {
+        let remote = |url: &str| Remote {
+            url: url.to_owned(),
+            credentials: Credentials::None,
+            known_hosts: PathBuf::new(),
+        };
+        assert_eq!(remote("https://me:pw@h/x.git").shown(), "https://h/x.git");
+        assert_eq!(remote("https://h/a@b.git").shown(), "https://h/a@b.git");
+        assert_eq!(remote("git@h:a/b").shown(), "git@h:a/b");
+    }
+
+    #[test]
+    fn a_ref_is_one_refspec_or_nothing() {
+        assert_eq!(
+            single("refs/heads/a").unwrap(),
+            "+refs/heads/a:refs/teal-remote/heads/a"
+        );
+        for bad in [
+            "main",
+            "refs/heads/*",
+            "refs/heads/a:b",
+            "-x",
+            "refs/heads/..",
+            "refs/heads/a b",
+        ] {
+            assert!(single(bad).is_err(), "{bad}");
+        }
+    }
+}
