@@ -23,3 +23,4 @@ pub mod system;
 
 // Verbs.
 pub mod journal;
+pub mod release;

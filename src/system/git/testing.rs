@@ -9,6 +9,9 @@ use std::path::Path;
 /// One path of a commit: git's mode word and the content.
 pub(crate) type Files = BTreeMap<String, (i32, Vec<u8>)>;
 
+/// The parts of a path, git's mode word and the content's id.
+type Flat<'a> = (Vec<&'a str>, i32, Oid);
+
 /// Makes a bare repository whose hooks are a program that does nothing.
 pub(crate) fn bare(path: &Path) -> Repo {
     Repo::create(path, "main", Path::new("/bin/true"))
@@ -18,7 +21,7 @@ pub(crate) fn bare(path: &Path) -> Repo {
 
 /// Writes the tree of these files.
 pub(crate) fn tree(repo: &Repo, files: &Files) -> Oid {
-    let flat: Vec<(Vec<&str>, i32, Oid)> = files
+    let flat: Vec<Flat<'_>> = files
         .iter()
         .map(|(path, (mode, content))| {
             let id = if *mode == 0o160_000 {
@@ -32,8 +35,8 @@ pub(crate) fn tree(repo: &Repo, files: &Files) -> Oid {
     folder(repo, &flat)
 }
 
-fn folder(repo: &Repo, files: &[(Vec<&str>, i32, Oid)]) -> Oid {
-    let mut below: BTreeMap<&str, Vec<(Vec<&str>, i32, Oid)>> = BTreeMap::new();
+fn folder(repo: &Repo, files: &[Flat<'_>]) -> Oid {
+    let mut below: BTreeMap<&str, Vec<Flat<'_>>> = BTreeMap::new();
     let mut builder = repo.git().treebuilder(None).unwrap();
     for (path, mode, id) in files {
         if let [name] = path[..] {
