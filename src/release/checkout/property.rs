@@ -190,6 +190,9 @@ fn history(seed: u64) {
         past.push(files.clone());
         let commit = commit(&repo, &files, "x", None);
         let before = fs::read(&index).ok();
+        if before.is_some() && random.chance(50) {
+            tests::settle_index(&index);
+        }
         if random.chance(50) {
             tamper(&slot, &outside, random);
         }
