@@ -3,10 +3,15 @@
 //!
 //! Nothing in this module follows a symbolic link below a slot: what a repository or a build puts there is data.
 
+mod backup;
 mod checkout;
 mod links;
 mod slot;
 
+pub use backup::{
+    About, Backup, BackupError, Difference, Manifest, Shelf, Verified, hash_files, restore, seal,
+    verify,
+};
 pub use checkout::{CheckedOut, CheckoutError, checkout, forget};
 pub use links::{LinkError, Linked, link_shared};
 pub use slot::{SlotError, Slots};

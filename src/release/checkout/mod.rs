@@ -25,6 +25,7 @@ use crate::system::folder::Folder;
 use crate::system::git::{GitError, Repo};
 use git2::Oid;
 use index::Index;
+pub(super) use index::for_a_copy;
 use intent::Intents;
 use plan::Plan;
 use std::ffi::OsStr;
@@ -156,7 +157,7 @@ fn empty(folder: &Folder, index_file: &Path) -> Result<(), FileError> {
 }
 
 /// A path from a tree as it may be shown.
-fn shown(path: &[u8]) -> String {
+pub(super) fn shown(path: &[u8]) -> String {
     let text = String::from_utf8_lossy(path);
     let mut shown: String = text
         .chars()

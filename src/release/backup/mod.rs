@@ -1,0 +1,157 @@
+//! Sealed, restorable copies of releases.
+//!
+//! A release is sealed as it was built, before it starts, into `.backups/backup-YYYYMMDD-HHMMSS/`:
+//! `release/` is the tree, `manifest.json` says what it is, `files` lists every path with its hash, `index` tells the
+//! next checkout which paths are tracked. It becomes visible in one move, complete and synced.
+//!
+//! A backup never shares a file with a slot, whatever a later build writes in place. Where the file system can, blocks
+//! are shared (reflinks). Elsewhere a file that is the same as in an earlier backup is a second name for that one:
+//! backups are never written to, so they can share among themselves.
+
+mod hash;
+mod record;
+mod seal;
+mod shelf;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod verify;
+
+pub use hash::hash_files;
+pub use seal::{restore, seal};
+pub use shelf::Shelf;
+pub use verify::{Difference, Verified, verify};
+
+use crate::domain::{Color, CommitId, DeploymentId};
+use crate::system::files::FileError;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Why a release could not be sealed, found or brought back.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// A file or folder could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A manifest that cannot be understood.
+    #[error("{} cannot be understood: {reason}", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No backup of that name or deployment.
+    #[error("there is no backup `{0}`")]
+    Unknown(String),
+    /// The backup is not what was sealed.
+    #[error("the backup {name} is damaged: {what}")]
+    Damaged {
+        /// Its name.
+        name: String,
+        /// The first thing that is wrong.
+        what: String,
+    },
+}
+
+/// What a sealed release is: known when it is sealed, kept in its manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The deployment that built it.
+    pub deployment: DeploymentId,
+    /// Its commit.
+    pub commit: CommitId,
+    /// The ref that was pushed.
+    pub ref_name: String,
+    /// The version of the app's own configuration that it runs with.
+    pub env_digest: Option<String>,
+    /// When it was sealed, in milliseconds since the epoch.
+    pub created_ms: i64,
+    /// The slot it was built in.
+    pub color: Color,
+    /// How it is started and probed: its recipe, as JSON.
+    pub recipe: serde_json::Value,
+    /// The key of the migration that it expects to have run.
+    pub migrate_key: Option<String>,
+}
+
+/// The content of `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The layout of the backup; this code writes and reads 1.
+    pub version: u32,
+    /// What it is.
+    #[serde(flatten)]
+    pub about: About,
+    /// Whether it ever served. One that did not is only kept while its deployment runs.
+    pub served: bool,
+    /// How many files and links it has.
+    pub files: u64,
+    /// How large they are together.
+    pub bytes: u64,
+    /// How many of these bytes had to be copied, because no earlier backup and no shared block had them.
+    pub copied_bytes: u64,
+    /// What was left out and why.
+    pub notes: Vec<String>,
+}
+
+/// One sealed release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// `backup-YYYYMMDD-HHMMSS`, with `-2` and so on where the second was taken.
+    pub name: String,
+    /// Its folder.
+    pub path: PathBuf,
+    /// What it is.
+    pub manifest: Manifest,
+}
+
+const VERSION: u32 = 1;
+const MANIFEST: &str = "manifest.json";
+const RELEASE: &str = "release";
+const FILES: &str = "files";
+const INDEX: &str = "index";
+
+impl Backup {
+    /// The sealed tree.
+    pub fn release(&self) -> PathBuf {
+        self.path.join(RELEASE)
+    }
+
+    fn files(&self) -> PathBuf {
+        self.path.join(FILES)
+    }
+
+    fn load(path: &Path, name: &str) -> Result<Backup, BackupError> {
+        use crate::system::files::AtPath;
+        let file = path.join(MANIFEST);
+        let text = std::fs::read(&file).at("read", &file)?;
+        let unreadable = |reason: String| BackupError::Manifest {
+            path: file.clone(),
+            reason,
+        };
+        let manifest: Manifest =
+            serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+        if manifest.version != VERSION {
+            return Err(unreadable(format!(
+                "it has version {}, this server knows version {VERSION}",
+                manifest.version
+            )));
+        }
+        Ok(Backup {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            manifest,
+        })
+    }
+
+    fn save_manifest(&self) -> Result<(), BackupError> {
+        let file = self.path.join(MANIFEST);
+        let text =
+            serde_json::to_vec_pretty(&self.manifest).map_err(|error| BackupError::Manifest {
+                path: file.clone(),
+                reason: error.to_string(),
+            })?;
+        Ok(crate::system::files::write_atomic(&file, &text, 0o644)?)
+    }
+}
