@@ -331,6 +331,7 @@ fn a_restored_release_is_updated_incrementally() {
 
 #[test]
 #[ignore = "prints how long things take; run it by hand"]
+#[allow(clippy::print_stderr)]
 fn how_long_sealing_twenty_three_thousand_files_takes() {
     let base = std::env::var_os("TEAL_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
     let mut world = World::new();

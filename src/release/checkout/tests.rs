@@ -260,6 +260,7 @@ fn links_submodules_and_the_reserved_name_are_noted() {
 
 #[test]
 #[ignore = "prints how long things take; run it by hand"]
+#[allow(clippy::print_stderr)]
 fn how_long_a_checkout_of_twenty_thousand_files_takes() {
     let world = World::new();
     let mut tree = Files::new();
