@@ -1,3 +1,4 @@
+use super::backup::Shelf;
 use super::checkout::{BUILD_HASH, forget};
 use crate::domain::{Color, CommitId};
 use crate::system::files::{AtPath, FileError, create_dir, symlink_atomic};
@@ -63,6 +64,11 @@ impl Slots {
     /// Where sealed releases are kept.
     pub fn backups(&self) -> PathBuf {
         self.root.join(".backups")
+    }
+
+    /// The sealed releases.
+    pub fn shelf(&self) -> Shelf {
+        Shelf::new(self.backups())
     }
 
     /// The folder of one color's release.

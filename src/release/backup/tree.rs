@@ -254,7 +254,9 @@ impl Copy<'_> {
             let same_file = known.earlier.same_slot
                 && before.source == record.source
                 && known.earlier.records.trusts(before.source);
-            if (same_file || same_content(&job.from, old, name)?)
+            // Where blocks can be shared, sharing them is cheaper than reading both files.
+            let same = same_file || (!self.copier.shares() && same_content(&job.from, old, name)?);
+            if same
                 // A file can have only so many names; then it is copied.
                 && job.to.hard_link(old, name, name).is_ok()
             {

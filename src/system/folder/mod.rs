@@ -60,6 +60,15 @@ impl EntryKind {
     }
 }
 
+/// How much more a file system can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Free {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files; absent where there is no limit.
+    pub files: Option<u64>,
+}
+
 const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
@@ -280,6 +289,18 @@ impl Folder {
     pub fn take(&self, from: &Folder, from_name: &OsStr, name: &OsStr) -> Result<(), FileError> {
         let moved = rustix::fs::renameat(&from.fd, from_name, &self.fd, name);
         self.named("move", name, moved)
+    }
+
+    /// How much room the file system has for an ordinary user.
+    pub fn free(&self) -> Result<Free, FileError> {
+        let told = rustix::fs::fstatvfs(&self.fd)
+            .map_err(io::Error::from)
+            .at("look at the file system of", &self.path)?;
+        Ok(Free {
+            bytes: told.f_bavail.saturating_mul(told.f_frsize),
+            // Some file systems make inodes as they need them and count none.
+            files: (told.f_files > 0).then_some(told.f_favail),
+        })
     }
 
     /// Writes the folder's names to the disk.

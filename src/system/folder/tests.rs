@@ -74,3 +74,10 @@ fn a_fifo_is_not_waited_for() {
     assert!(folder.open_file(name("pipe")).unwrap().is_none());
     assert_eq!(folder.entries().unwrap()[0].kind, EntryKind::Special);
 }
+
+#[test]
+fn the_room_of_a_file_system_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let free = Folder::open(dir.path()).unwrap().free().unwrap();
+    assert!(free.bytes > 0, "{free:?}");
+}
