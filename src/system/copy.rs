@@ -4,35 +4,40 @@ use rustix::fs::{copy_file_range, ioctl_ficlone};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Copies whole files between two places. It shares the blocks (a reflink) where the file system can, and remembers
-/// where it cannot, so that only the first file pays for the attempt.
+/// whether it can, so that only the first file pays for the attempt.
 #[derive(Debug, Default)]
 pub struct Copier {
-    cannot_share: AtomicBool,
+    sharing: AtomicU8,
 }
+
+const UNTRIED: u8 = 0;
+const SHARES: u8 = 1;
+const COPIES: u8 = 2;
 
 impl Copier {
     /// Fills the empty file `to` with the content of `from`.
     pub fn copy(&self, from: &File, to: &File) -> io::Result<()> {
-        if !self.cannot_share.load(Ordering::Relaxed) {
+        if self.sharing.load(Ordering::Relaxed) != COPIES {
             match ioctl_ficlone(to, from) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.sharing.store(SHARES, Ordering::Relaxed);
+                    return Ok(());
+                }
                 Err(
                     Errno::OPNOTSUPP | Errno::NOTTY | Errno::XDEV | Errno::INVAL | Errno::NOSYS,
-                ) => {
-                    self.cannot_share.store(true, Ordering::Relaxed);
-                }
+                ) => self.sharing.store(COPIES, Ordering::Relaxed),
                 Err(errno) => return Err(errno.into()),
             }
         }
         copy_bytes(from, to)
     }
 
-    /// Whether files were shared block by block so far.
+    /// Whether a file was shared block by block, so that the next ones can be expected to be.
     pub fn shares(&self) -> bool {
-        !self.cannot_share.load(Ordering::Relaxed)
+        self.sharing.load(Ordering::Relaxed) == SHARES
     }
 }
 
@@ -51,4 +56,26 @@ fn copy_bytes(mut from: &File, mut to: &File) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_copy_is_whole_and_independent() {
+        let dir = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| dir.path().join(name));
+        let content: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+        fs::write(&from, &content).unwrap();
+        let copier = Copier::default();
+        for _ in 0..2 {
+            let target = File::create(&to).unwrap();
+            copier.copy(&File::open(&from).unwrap(), &target).unwrap();
+            assert_eq!(fs::read(&to).unwrap(), content);
+        }
+        fs::write(&to, "other").unwrap();
+        assert_eq!(fs::read(&from).unwrap(), content);
+    }
 }
