@@ -13,7 +13,7 @@ pub struct Copier {
     sharing: AtomicU8,
 }
 
-const UNTRIED: u8 = 0;
+// Zero: not tried yet.
 const SHARES: u8 = 1;
 const COPIES: u8 = 2;
 
