@@ -21,6 +21,8 @@ pub mod intake;
 pub mod store;
 pub mod system;
 
+// Nouns: what a deployment handles.
+pub mod release;
+
 // Verbs.
 pub mod journal;
-pub mod release;
