@@ -1,5 +1,8 @@
 //! Scenarios.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod health;
 mod hook;
+mod jobs;
 mod real_payloads;
+mod supervisor;

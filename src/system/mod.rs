@@ -1,6 +1,9 @@
 //! The only callers of the operating system: files, processes, git, sockets, the clock. Nothing here knows what a
 //! deployment is.
 
+pub mod cgroup;
 pub mod clock;
 pub mod files;
+pub mod ports;
+pub mod process;
 pub mod socket;

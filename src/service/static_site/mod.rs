@@ -1,0 +1,5 @@
+//! x
+/// x
+pub fn run(_: &[std::ffi::OsString]) -> std::process::ExitCode {
+    std::process::ExitCode::from(2)
+}
