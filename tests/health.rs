@@ -28,7 +28,7 @@ port = 0 if os.environ["MODE"] == "elsewhere" else int(os.environ["PORT"])
 http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 "#;
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -41,7 +41,7 @@ async fn serve(world: &World, mode: &str, port: u16) -> Service {
     world.services.start(&spec).await.unwrap()
 }
 
-fn probe(port: u16, path: Option<&str>) -> Probe {
+pub fn probe(port: u16, path: Option<&str>) -> Probe {
     Probe {
         port,
         host: Some("shop.example".to_owned()),

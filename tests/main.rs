@@ -5,4 +5,5 @@ mod health;
 mod hook;
 mod jobs;
 mod real_payloads;
+mod static_site;
 mod supervisor;

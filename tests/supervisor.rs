@@ -57,13 +57,20 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if let Ok(Some(last)) = self.services.last("shop-blue") {
-            for who in [last.supervisor, last.service].into_iter().flatten() {
-                if who.is_alive() {
-                    let _ = kill(Pid::from_raw(who.pid), Signal::SIGKILL);
+        let services = self.services.clone();
+        // A thread of its own, because the test's runtime is busy ending.
+        let stopped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                if let Ok(Some(service)) = services.find("shop-blue").await {
+                    let _ = service.stop(Duration::ZERO).await;
                 }
-            }
-        }
+            });
+        });
+        let _ = stopped.join();
     }
 }
 
@@ -120,7 +127,15 @@ async fn a_service_gets_its_environment_and_nothing_else() {
     assert_eq!(Stat::read(service.pid()).unwrap().session, service.pid());
     let command = teal::system::process::command(supervisor_of(&service).await).unwrap();
     assert!(!command.contains("sleep"), "{command}");
-    service.stop(Duration::from_secs(5)).await.unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
+    // The C library ignores two signals of its own (32 and 33) in whatever it spawns.
+    for name in ["SigBlk:\t", "SigIgn:\t"] {
+        let mask = status.split_once(name).unwrap().1;
+        let mask = u64::from_str_radix(mask.lines().next().unwrap(), 16).unwrap();
+        assert_eq!(mask & 0x7fff_ffff, 0, "{status}");
+    }
+    let stopped = service.stop(Duration::from_secs(20)).await.unwrap();
+    assert_eq!(stopped.how, How::Term);
     assert!(!world.path("blue.pid").exists());
 }
 

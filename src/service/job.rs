@@ -1,4 +1,5 @@
 use super::wire::{Exit, JobOrder, JobOutcome, JobReport, MARKER};
+use crate::system::cgroup::Group;
 use crate::system::clock;
 use crate::system::process::Tree;
 use std::fmt;
@@ -128,16 +129,14 @@ pub async fn run_job(
         source,
     };
     let text = serde_json::to_vec(&order).map_err(|error| failed(error.into()))?;
-    let guard = Guard::new(&order.id);
     let mut running = start(exe, text).await.map_err(failed)?;
     let report = running.report(order.deadline, cancel).await;
     let _ = running.supervisor.start_kill();
     let _ = running.supervisor.wait().await;
     let Some(report) = report else {
-        let killed = guard.kill().await?;
-        return Err(JobError::Lost(killed));
+        let remains = Remains { id: order.id };
+        return Err(JobError::Lost(remains.kill().await?));
     };
-    guard.disarm();
     if let Some(left) = report.left {
         return Err(JobError::Left(left));
     }
@@ -228,29 +227,27 @@ impl Running {
     }
 }
 
-/// Kills what a job left behind when its supervisor is not there to do it.
-struct Guard {
-    tree: Option<Tree>,
+/// What a job left behind when its supervisor was not there to clean up.
+struct Remains {
+    id: String,
 }
 
-impl Guard {
-    fn new(id: &str) -> Guard {
-        let tree = Tree {
-            marker: Some(format!("{MARKER}={id}")),
-            ..Tree::default()
-        };
-        Guard { tree: Some(tree) }
-    }
-
-    fn disarm(mut self) {
-        self.tree = None;
-    }
-
-    async fn kill(mut self) -> Result<usize, JobError> {
-        let Some(tree) = self.tree.take() else {
-            return Ok(0);
-        };
-        let killed = tokio::task::spawn_blocking(move || tree.kill(KILLING, || ())).await;
+impl Remains {
+    async fn kill(self) -> Result<usize, JobError> {
+        let killed = tokio::task::spawn_blocking(move || {
+            let group = Group::find(&self.id);
+            let tree = Tree {
+                marker: Some(format!("{MARKER}={}", self.id)),
+                group: group.clone(),
+                ..Tree::default()
+            };
+            let killed = tree.kill(KILLING, || ());
+            if let Some(group) = group {
+                group.remove();
+            }
+            killed
+        });
+        let killed = killed.await;
         match killed {
             Ok(Ok(killed)) => Ok(killed),
             Ok(Err(error)) => Err(JobError::Left(error.to_string())),

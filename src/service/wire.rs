@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a service is: the command and everything it is given. Nothing else reaches it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// The service's name on this machine: small letters, digits, `-`, `_` and `.`.
     pub key: String,

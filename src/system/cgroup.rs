@@ -19,13 +19,24 @@ pub struct Group {
 impl Group {
     /// Makes a group of this name below the one that the asking process is in; nothing where that is not allowed.
     pub fn create(name: &str) -> Option<Group> {
+        Group::of(name, |folder| {
+            (fs::create_dir(folder).is_ok() || folder.is_dir())
+                && writable(&folder.join("cgroup.procs")).is_some()
+        })
+    }
+
+    /// The group of this name that was made before, if it is still there.
+    pub fn find(name: &str) -> Option<Group> {
+        Group::of(name, |folder| folder.is_dir())
+    }
+
+    fn of(name: &str, usable: impl Fn(&PathBuf) -> bool) -> Option<Group> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
         let folders: Vec<PathBuf> = homes(&mounts, &own)
             .into_iter()
             .map(|home| home.join(format!("{name}{SUFFIX}")))
-            .filter(|folder| fs::create_dir(folder).is_ok() || folder.is_dir())
-            .filter(|folder| writable(&folder.join("cgroup.procs")).is_some())
+            .filter(usable)
             .collect();
         (!folders.is_empty()).then_some(Group { folders })
     }

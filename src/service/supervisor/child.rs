@@ -66,6 +66,8 @@ pub(super) fn start(plan: Plan<'_>) -> Result<Identity, StartError> {
     unsafe {
         command.pre_exec(move || {
             nix::unistd::setsid()?;
+            // What this supervisor holds back for itself is the command's own again.
+            nix::sys::signal::SigSet::empty().thread_set_mask()?;
             for mut door in &doors {
                 // Best effort: outside the group, the process tree is still known.
                 let _ = door.write_all(b"0");

@@ -8,8 +8,8 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// Turns the signals that matter into a descriptor. All of them are blocked rather than ignored, because a command inherits
-/// what is ignored, and is started with nothing blocked.
+/// Turns the signals that matter into a descriptor. All of them are blocked rather than ignored, because what is blocked can
+/// be given back to a command before it is started.
 pub(super) fn signals() -> nix::Result<SignalFd> {
     for signal in Signal::iterator() {
         let own_default = !matches!(
