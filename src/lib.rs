@@ -23,6 +23,8 @@ pub mod system;
 
 // Nouns: what a deployment handles.
 pub mod release;
+// Nouns.
+pub mod service;
 
 // Verbs.
 pub mod journal;

@@ -20,6 +20,14 @@ pub fn stamp(ms: i64) -> String {
     }
 }
 
+/// `2026-11-23T14:05:09.123Z`, in UTC, for the lines of logs.
+pub fn precise(ms: i64) -> String {
+    match Timestamp::from_millisecond(ms) {
+        Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+        Err(_) => "?".to_owned(),
+    }
+}
+
 fn format(ms: i64, pattern: &str) -> String {
     match Timestamp::from_millisecond(ms) {
         Ok(time) => time

@@ -1,8 +1,12 @@
 //! The only callers of the operating system: files, processes, git, sockets, the clock. Nothing here knows what a
 //! deployment is.
 
+pub mod cgroup;
 pub mod clock;
 pub mod copy;
 pub mod files;
 pub mod folder;
 pub mod git;
+pub mod ports;
+pub mod process;
+pub mod socket;

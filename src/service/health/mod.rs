@@ -1,0 +1,223 @@
+//! When a service is ready, and why it is not.
+
+mod probe;
+mod verdict;
+
+pub use probe::{Attempt, Probe, probe_once};
+pub use verdict::{Cause, NotReady};
+
+use super::client::Service;
+use crate::system::{ports, process};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// A service that answered as it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ready {
+    /// How long it took.
+    pub took: Duration,
+    /// How many probes.
+    pub attempts: u32,
+}
+
+/// How long a wrong state that rarely rights itself (another port, a redirect) may last before it is final.
+const SETTLED: Duration = Duration::from_secs(10);
+/// How often it is looked where the service listens.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Probes the service until it is ready, it ends, it is plain that it never will be, or `deadline` has passed.
+pub async fn wait_ready(
+    service: &Service,
+    probe: &Probe,
+    deadline: Duration,
+) -> Result<Ready, NotReady> {
+    let mut wait = Wait::new(service, probe, deadline);
+    let exited = service.exited();
+    tokio::pin!(exited);
+    loop {
+        let cause = tokio::select! {
+            biased;
+            exit = &mut exited => Some(Cause::Exited(exit)),
+            step = within(wait.left(), wait.step()) => match step {
+                None => Some(wait.at_deadline().await),
+                Some(Step::Ready) => None,
+                Some(Step::Never(cause)) => Some(cause),
+                Some(Step::NotYet) => continue,
+            },
+        };
+        return match cause {
+            None => Ok(Ready {
+                took: wait.began.elapsed(),
+                attempts: wait.attempts,
+            }),
+            Some(cause) => Err(wait.not_ready(cause)),
+        };
+    }
+}
+
+async fn within<T>(left: Duration, work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(left, work).await.ok()
+}
+
+/// What one probe changed.
+enum Step {
+    Ready,
+    NotYet,
+    Never(Cause),
+}
+
+/// One wait for readiness.
+struct Wait<'a> {
+    service: &'a Service,
+    probe: &'a Probe,
+    deadline: Duration,
+    began: Instant,
+    attempts: u32,
+    last: Option<Attempt>,
+    looked: Instant,
+    /// Since when the service listens on other addresses only, and on which.
+    elsewhere: Option<(Instant, Vec<SocketAddr>)>,
+    redirects_since: Option<Instant>,
+}
+
+impl<'a> Wait<'a> {
+    fn new(service: &'a Service, probe: &'a Probe, deadline: Duration) -> Wait<'a> {
+        let began = Instant::now();
+        Wait {
+            service,
+            probe,
+            deadline,
+            began,
+            attempts: 0,
+            last: None,
+            looked: began,
+            elsewhere: None,
+            redirects_since: None,
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline.saturating_sub(self.began.elapsed())
+    }
+
+    async fn step(&mut self) -> Step {
+        self.attempts += 1;
+        let attempt = probe_once(self.probe).await;
+        let step = match &attempt {
+            Attempt::Refused(_) => self.nobody_answers().await,
+            answered => self.somebody_answers(answered.is_ready()).await,
+        };
+        self.note_redirect(&attempt);
+        self.last = Some(attempt);
+        if !matches!(step, Step::NotYet) {
+            return step;
+        }
+        if let Some(since) = self.redirects_since
+            && since.elapsed() >= SETTLED
+            && let Some(last) = self.last.take()
+        {
+            return Step::Never(Cause::Answer(last));
+        }
+        tokio::time::sleep(self.pause()).await;
+        Step::NotYet
+    }
+
+    /// Often at first, when a refused connection costs next to nothing and every millisecond of waiting is felt.
+    fn pause(&self) -> Duration {
+        let millis = match self.began.elapsed().as_secs() {
+            0..2 => 10,
+            2..10 => 50,
+            _ => 250,
+        };
+        Duration::from_millis(millis)
+    }
+
+    fn note_redirect(&mut self, attempt: &Attempt) {
+        if !attempt.is_redirect() {
+            self.redirects_since = None;
+        } else if self.redirects_since.is_none() {
+            self.redirects_since = Some(Instant::now());
+        }
+    }
+
+    async fn nobody_answers(&mut self) -> Step {
+        if self.looked.elapsed() < LOOK {
+            return Step::NotYet;
+        }
+        self.looked = Instant::now();
+        let others = self.addresses().await;
+        if others.is_empty() {
+            self.elsewhere = None;
+            return Step::NotYet;
+        }
+        let since = self
+            .elsewhere
+            .as_ref()
+            .map_or_else(Instant::now, |(since, _)| *since);
+        self.elsewhere = Some((since, others.clone()));
+        if since.elapsed() < SETTLED {
+            return Step::NotYet;
+        }
+        Step::Never(Cause::Elsewhere {
+            port: self.probe.port,
+            addresses: others,
+        })
+    }
+
+    /// An answer counts when it came from the service.
+    async fn somebody_answers(&mut self, ready: bool) -> Step {
+        self.elsewhere = None;
+        let Ok(pids) = self.service.tree().await else {
+            // It is ending; its exit says the rest.
+            return Step::NotYet;
+        };
+        let port = self.probe.port;
+        let stranger = blocking(move || {
+            let uid = pids.first().copied().and_then(process::uid);
+            ports::stranger(port, &pids, uid)
+        });
+        match stranger.await {
+            Some(owner) => Step::Never(Cause::Stranger { port, owner }),
+            None if ready => Step::Ready,
+            None => Step::NotYet,
+        }
+    }
+
+    async fn addresses(&self) -> Vec<SocketAddr> {
+        let Ok(pids) = self.service.tree().await else {
+            return Vec::new();
+        };
+        blocking(move || ports::of(&pids).into_iter().collect()).await
+    }
+
+    /// The time is over: what was wrong all along?
+    async fn at_deadline(&mut self) -> Cause {
+        match self.last.take() {
+            Some(last @ (Attempt::Answered { .. } | Attempt::Silent(_))) => Cause::Answer(last),
+            last => {
+                let addresses = within(Duration::from_secs(2), self.addresses()).await;
+                match addresses.filter(|addresses| !addresses.is_empty()) {
+                    Some(addresses) => Cause::Elsewhere {
+                        port: self.probe.port,
+                        addresses,
+                    },
+                    None => last.map_or(Cause::NoProbe, Cause::Answer),
+                }
+            }
+        }
+    }
+
+    fn not_ready(&self, cause: Cause) -> NotReady {
+        NotReady {
+            cause,
+            took: self.began.elapsed(),
+            attempts: self.attempts,
+        }
+    }
+}
+
+/// Reads `/proc` where that holds nobody up.
+async fn blocking<T: Send + Default + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}

@@ -1,0 +1,23 @@
+//! One running service, and one command that runs to its end: how they are started, watched, probed and stopped so that
+//! nothing of them is ever left behind.
+//!
+//! [`Services`] starts each service under a small supervisor of its own (`teal supervise`), which lives on when the
+//! server does not, and finds it again. [`run_job`] runs a command under the same supervisor, which here ends with the
+//! server. [`wait_ready`] says when a service is ready, or in words why it is not. [`static_site`] is the service of an
+//! app that is only files.
+//!
+//! The supervisor itself, in [`supervisor`], knows nothing of this module's clients but the words in `wire`.
+
+mod client;
+mod health;
+mod job;
+mod place;
+pub mod static_site;
+pub mod supervisor;
+mod wire;
+
+pub use crate::system::ports;
+pub use client::{Service, ServiceError, Services};
+pub use health::{Attempt, Cause, NotReady, Probe, Ready, probe_once, wait_ready};
+pub use job::{Job, JobEnd, JobError, JobExit, run_job};
+pub use wire::{Ended, Exit, How, Spec, State, Status, Stopped};

@@ -1,0 +1,123 @@
+//! The last lines of a command's output, fit for a terminal, a page or a message.
+
+use std::collections::VecDeque;
+
+const LINES: usize = 20;
+const WIDTH: usize = 300;
+/// Bytes of one line that are looked at; what follows could not be shown anyway.
+const LONGEST: usize = 16 * 1024;
+
+/// Keeps the last lines of what passes.
+#[derive(Default)]
+pub(super) struct Tail {
+    lines: VecDeque<String>,
+    open: Vec<u8>,
+}
+
+impl Tail {
+    pub fn push(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let room = LONGEST.saturating_sub(self.open.len());
+            let ends = piece.ends_with(b"\n");
+            let text = piece.strip_suffix(b"\n").unwrap_or(piece);
+            self.open.extend_from_slice(&text[..text.len().min(room)]);
+            if ends {
+                self.close();
+            }
+        }
+    }
+
+    pub fn finish(mut self) -> Vec<String> {
+        self.close();
+        self.lines.into()
+    }
+
+    fn close(&mut self) {
+        let line = readable(&self.open);
+        self.open.clear();
+        if line.trim().is_empty() {
+            return;
+        }
+        if self.lines.len() == LINES {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+    }
+}
+
+/// One line without colours, cursor movements, control characters and marks that turn the writing direction. Of a line
+/// that was overwritten in place (a progress bar) the last state is kept.
+pub(crate) fn readable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_end_matches('\r');
+    let text = text.rsplit('\r').next().unwrap_or_default();
+    let mut clean = String::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => skip_escape(&mut chars),
+            '\t' => clean.push(' '),
+            c if c.is_control() || turns_direction(c) => {}
+            c => clean.push(c),
+        }
+    }
+    let mut cut: String = clean.chars().take(WIDTH).collect();
+    if cut.len() < clean.len() {
+        cut.push('…');
+    }
+    cut
+}
+
+fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match chars.next() {
+        // A control sequence goes on to its final letter.
+        Some('[') => {
+            chars.find(|c| ('\u{40}'..='\u{7e}').contains(c));
+        }
+        // A command to the terminal goes on to BEL or to ESC \.
+        Some(']' | 'P' | 'X' | '^' | '_') => {
+            let mut before = ' ';
+            chars.find(|c| {
+                let ends = *c == '\u{7}' || (before == '\u{1b}' && *c == '\\');
+                before = *c;
+                ends
+            });
+        }
+        // Two-letter forms name a character set.
+        Some('(' | ')' | '*' | '+' | '#') => {
+            chars.next();
+        }
+        _ => {}
+    }
+}
+
+fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_bars_and_foreign_bytes_become_text() {
+        assert_eq!(readable(b"\x1b[31merror\x1b[0m: x"), "error: x");
+        assert_eq!(readable(b"10 %\r20 %\r30 %\r"), "30 %");
+        assert_eq!(readable(b"\x1b]0;title\x07ok\x08\x00"), "ok");
+        assert_eq!(readable(b"a\xffb"), "a\u{fffd}b");
+        assert_eq!(readable("a\u{202e}b".as_bytes()), "ab");
+    }
+
+    #[test]
+    fn the_last_lines_are_kept_and_cut() {
+        let mut tail = Tail::default();
+        for n in 0..100 {
+            tail.push(format!("line {n}\n\n").as_bytes());
+        }
+        tail.push(&[b'x'; 1000]);
+        let lines = tail.finish();
+        assert_eq!(lines.len(), 20);
+        assert_eq!(lines[0], "line 81");
+        assert_eq!(lines[19].chars().count(), 301);
+    }
+}

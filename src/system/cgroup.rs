@@ -1,0 +1,204 @@
+//! Control groups, where the machine allows them: one group for one service or job, so that no child of it can hide, so
+//! that it can be killed in one stroke, and so that the kernel says when memory ran out. All of it is best effort: where
+//! a group cannot be made, the process tree has to do.
+
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The end of every group's name that is made here, by which they are told from those of others.
+const SUFFIX: &str = ".teal";
+
+/// One group: a folder in the unified hierarchy and one in the older hierarchy that counts memory, as far as they exist.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    folders: Vec<PathBuf>,
+}
+
+impl Group {
+    /// Makes a group of this name below the one that the asking process is in; nothing where that is not allowed.
+    pub fn create(name: &str) -> Option<Group> {
+        Group::of(name, |folder| {
+            (fs::create_dir(folder).is_ok() || folder.is_dir())
+                && writable(&folder.join("cgroup.procs")).is_some()
+        })
+    }
+
+    /// The group of this name that was made before, if it is still there.
+    pub fn find(name: &str) -> Option<Group> {
+        Group::of(name, |folder| folder.is_dir())
+    }
+
+    fn of(name: &str, usable: impl Fn(&PathBuf) -> bool) -> Option<Group> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let folders: Vec<PathBuf> = homes(&mounts, &own)
+            .into_iter()
+            .map(|home| home.join(format!("{name}{SUFFIX}")))
+            .filter(usable)
+            .collect();
+        (!folders.is_empty()).then_some(Group { folders })
+    }
+
+    /// The doors of the group: a process that writes `0` to each of them is inside.
+    pub fn doors(&self) -> Vec<File> {
+        self.folders
+            .iter()
+            .filter_map(|folder| writable(&folder.join("cgroup.procs")))
+            .collect()
+    }
+
+    /// Who is inside.
+    pub fn pids(&self) -> Vec<i32> {
+        let mut pids: Vec<i32> = self
+            .folders
+            .iter()
+            .filter_map(|folder| fs::read_to_string(folder.join("cgroup.procs")).ok())
+            .flat_map(|text| {
+                text.lines()
+                    .filter_map(|line| line.parse().ok())
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        pids.sort_unstable();
+        pids.dedup();
+        pids
+    }
+
+    /// Kills all who are inside at once, where the kernel can.
+    pub fn kill(&self) {
+        for folder in &self.folders {
+            if let Some(mut file) = writable(&folder.join("cgroup.kill")) {
+                // Who remains is killed one by one by the caller.
+                let _ = file.write_all(b"1");
+            }
+        }
+    }
+
+    /// How many processes of the group were killed for memory so far; nothing where nobody counts.
+    pub fn oom_kills(&self) -> Option<u64> {
+        self.folders
+            .iter()
+            .filter_map(|folder| {
+                count(&folder.join("memory.events"), "oom_kill")
+                    .or_else(|| count(&folder.join("memory.oom_control"), "oom_kill"))
+            })
+            .max()
+    }
+
+    /// Removes the group. One that is not empty stays; it is found again by its name.
+    pub fn remove(&self) {
+        for folder in &self.folders {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// How many processes of the whole machine were killed for memory so far: what is left where no group counts.
+pub fn machine_oom_kills() -> u64 {
+    count(Path::new("/proc/vmstat"), "oom_kill").unwrap_or(0)
+}
+
+fn count(path: &Path, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    text.lines().find_map(|line| {
+        let (key, value) = line.split_once(' ')?;
+        (key == name).then(|| value.trim().parse().ok())?
+    })
+}
+
+fn writable(path: &Path) -> Option<File> {
+    OpenOptions::new().write(true).open(path).ok()
+}
+
+/// The folders below which a group may be made: where this process is, in the unified hierarchy and in the one of memory.
+/// Groups that were made here do not nest: a server in its own leaf makes its services beside itself.
+fn homes(mounts: &str, own: &str) -> Vec<PathBuf> {
+    let unified = |line: &&str| line.contains(" - cgroup2 ");
+    let memory = |line: &&str| {
+        line.contains(" - cgroup ")
+            && line
+                .rsplit(' ')
+                .next()
+                .is_some_and(|options| options.split(',').any(|option| option == "memory"))
+    };
+    let place = |wanted: &dyn Fn(&str) -> bool| {
+        own.lines().find_map(|line| {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let controllers = parts.next()?;
+            wanted(controllers)
+                .then(|| parts.next().map(str::to_owned))
+                .flatten()
+        })
+    };
+    let mut found = Vec::new();
+    let places = [
+        (
+            mounts.lines().find(unified),
+            place(&|controllers| controllers.is_empty()),
+        ),
+        (
+            mounts.lines().find(memory),
+            place(&|controllers| controllers.split(',').any(|name| name == "memory")),
+        ),
+    ];
+    for (mount, place) in places {
+        if let (Some(mount), Some(place)) = (mount, place)
+            && let Some(folder) = below(mount, &place)
+        {
+            found.push(folder);
+        }
+    }
+    found
+}
+
+/// The folder of the group `place` in the hierarchy mounted as `mount` (a line of mountinfo) says.
+fn below(mount: &str, place: &str) -> Option<PathBuf> {
+    let mut words = mount.split(' ').skip(3);
+    let (root, point) = (words.next()?, words.next()?);
+    let inside = Path::new(place).strip_prefix(root).ok()?;
+    let shared: PathBuf = inside
+        .components()
+        .take_while(|part| !part.as_os_str().to_string_lossy().ends_with(SUFFIX))
+        .collect();
+    let plain = shared
+        .components()
+        .all(|part| matches!(part, std::path::Component::Normal(_)));
+    plain.then(|| Path::new(point).join(shared))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V2: &str =
+        "31 23 0:27 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate";
+    const V1: &str =
+        "33 30 0:29 / /sys/fs/cgroup/memory rw,relatime shared:10 - cgroup cgroup rw,memory";
+
+    #[test]
+    fn the_unified_hierarchy_is_found() {
+        let homes = homes(V2, "0::/system.slice/teal.service\n");
+        assert_eq!(
+            homes,
+            [PathBuf::from("/sys/fs/cgroup/system.slice/teal.service")]
+        );
+    }
+
+    #[test]
+    fn both_hierarchies_may_be_there_and_own_groups_do_not_nest() {
+        let mounts = format!(
+            "{V1}\n{}",
+            V2.replace("/sys/fs/cgroup ", "/sys/fs/cgroup/unified ")
+        );
+        let homes = homes(&mounts, "4:memory:/box/web.teal\n0::/\n");
+        let expected = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/memory/box"];
+        assert_eq!(homes, expected.map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_place_outside_the_mount_is_no_home() {
+        assert!(homes(V2, "0::/../other\n").is_empty());
+    }
+}
