@@ -27,6 +27,13 @@ mod typed_recipe;
 mod typed_server;
 mod values;
 
+#[cfg(test)]
+mod detect_tests;
+#[cfg(test)]
+mod recipe_tests;
+#[cfg(test)]
+mod server_tests;
+
 pub use error::{ConfigError, Mistake};
 pub use recipe::{Health, OnSwitch, Origin, Process, Recipe, Steps, Timeouts};
 pub use repo_view::{Entry, RepoView};

@@ -5,8 +5,11 @@
 pub(super) fn check(url: &str) -> Result<(), String> {
     const SCHEMES: &str =
         "is not an address that Teal fetches from: use https://, http://, ssh:// or git@host:path";
-    if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err("has a space or a control character in it".to_owned());
+    if url
+        .chars()
+        .any(|c| c.is_control() || c.is_whitespace() || c == '\\')
+    {
+        return Err("has a space, a backslash or a control character in it".to_owned());
     }
     if url.starts_with('-') {
         return Err("starts with `-`: git would take it for an option".to_owned());
