@@ -231,9 +231,9 @@ fn a_django_app_is_served_by_gunicorn() {
       looked for: package.json, Procfile, requirements.txt, pyproject.toml, Cargo.toml, go.mod, index.html
     write this into .teal.toml and push again:
 
-        [run]
         # What starts the app; it has to listen on $PORT.
-        web = "node server.js"
+        [run]
+        web = "gunicorn app:app --bind 127.0.0.1:$PORT"
     "#);
     let procfile = [
         files[0],
@@ -337,9 +337,9 @@ fn a_rust_package_is_its_program() {
       looked for: package.json, Procfile, requirements.txt, pyproject.toml, Cargo.toml, go.mod, index.html
     write this into .teal.toml and push again:
 
-        [run]
         # What starts the app; it has to listen on $PORT.
-        web = "node server.js"
+        [run]
+        web = "./target/release/server"
     "#);
     let chosen = [
         (

@@ -10,6 +10,8 @@ pub(super) struct Draft {
     pub recipe: Recipe,
     /// Why a file that looks like an app does not tell how it is started.
     pub missing: Vec<String>,
+    /// The start command of an app of this kind, for the error that nothing says how it is started.
+    pub example: &'static str,
     /// The versions of runtimes that the repository asks for.
     pub wants: Vec<Want>,
     /// The programs that the detected commands start, with the file that asks for them.
@@ -38,6 +40,7 @@ impl Draft {
                 warnings: Vec::new(),
             },
             missing: Vec::new(),
+            example: "[run]\nweb = \"node server.js\"",
             wants: Vec::new(),
             tools: Vec::new(),
         };
@@ -160,6 +163,10 @@ impl Draft {
             return Err(ConfigError::NothingToRun(Box::new(NothingToRun {
                 dir: self.recipe.dir,
                 empty: !dir_files,
+                example: format!(
+                    "# What starts the app; it has to listen on $PORT.\n{}",
+                    self.example
+                ),
                 reasons: self.missing,
             })));
         }

@@ -48,7 +48,9 @@ pub struct Mistake {
     pub help: Option<String>,
     /// The line as it may be shown: without control characters and without values that may be secrets.
     pub excerpt: String,
-    /// How many characters of it, from the column on, are meant.
+    /// The column of `excerpt` that is pointed at; another one than `column` when the line is cut before it.
+    pub caret: usize,
+    /// How many characters of `excerpt` are pointed at.
     pub width: usize,
 }
 
@@ -59,7 +61,7 @@ impl fmt::Display for Mistake {
         writeln!(f, "{file}:{}:{}: {}", self.line, self.column, self.message)?;
         writeln!(f, "{:gutter$} |", "")?;
         writeln!(f, "{} | {}", self.line, self.excerpt)?;
-        let indent = self.column.saturating_sub(1);
+        let indent = self.caret.saturating_sub(1);
         write!(
             f,
             "{:gutter$} | {:indent$}{}",
@@ -89,6 +91,7 @@ impl Mistake {
             message,
             help: None,
             excerpt: String::new(),
+            caret: column,
             width: text[start..end].chars().count().max(1),
         };
         let line = if inside_multiline_string(&text[..line_start]) {
@@ -102,7 +105,7 @@ impl Mistake {
 
     /// Cuts the shown line behind what is meant, because what follows may be a secret.
     pub(super) fn hide_rest(mut self) -> Self {
-        let kept = self.column - 1 + self.width;
+        let kept = self.caret - 1 + self.width;
         if self.excerpt.chars().count() > kept {
             let start: String = self.excerpt.chars().take(kept).collect();
             self.excerpt = format!("{start} …");
@@ -112,7 +115,7 @@ impl Mistake {
 
     /// Cuts the shown line behind the key's `=`, because an unknown key may have been meant as the name of a secret.
     pub(super) fn hide_value(mut self) -> Self {
-        let start: String = self.excerpt.chars().take(self.column - 1).collect();
+        let start: String = self.excerpt.chars().take(self.caret - 1).collect();
         if let Some(equals) = self.excerpt[start.len()..].find('=') {
             self.excerpt.truncate(start.len() + equals + 1);
             self.excerpt.push_str(" …");
@@ -129,17 +132,12 @@ impl Mistake {
         if clean.len() > WIDEST {
             self.excerpt.push('…');
         }
-        let last = self.excerpt.chars().count() + 1;
-        self.column_in_view(last);
-    }
-
-    fn column_in_view(&mut self, last: usize) {
-        let at = self.column.min(last);
-        self.width = self.width.min((last - at).max(1));
-        if self.column > last {
-            // The place itself is past what is shown; the position in the first line of the message stays exact.
-            self.excerpt.push_str(" …");
+        let last = self.excerpt.chars().count().max(1);
+        // One column behind the line is where something is missing; farther behind, the line was cut.
+        if self.caret > last + 1 {
+            self.caret = last;
         }
+        self.width = self.width.min((last + 1).saturating_sub(self.caret).max(1));
     }
 }
 

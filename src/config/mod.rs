@@ -30,6 +30,8 @@ mod values;
 #[cfg(test)]
 mod detect_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod recipe_tests;
 #[cfg(test)]
 mod server_tests;

@@ -1,6 +1,5 @@
 //! What can only be settled among all environments: ports, folders and host names belong to one of them each.
 
-use super::document::Field;
 use super::error::ConfigError;
 use super::typed_app::TypedApp;
 use super::typed_environment::TypedEnvironment;
@@ -98,15 +97,13 @@ fn free_pair(
 fn roots(environments: &[&mut TypedEnvironment<'_>], server: &Server) -> Result<(), ConfigError> {
     for (nth, env) in environments.iter().enumerate() {
         let root = &env.meant.root;
-        let place = env.root_at.as_ref().unwrap_or(&env.at);
         if SYSTEM.iter().any(|system| root == Path::new(system)) {
-            return Err(clash(env, place, "is a folder of the system".to_owned()));
+            return Err(clash(env, "is a folder of the system".to_owned()));
         }
         if values::nested(root, &server.state_dir) {
             let state = server.state_dir.display();
             return Err(clash(
                 env,
-                place,
                 format!("and `state_dir` ({state}) may not contain each other"),
             ));
         }
@@ -116,19 +113,20 @@ fn roots(environments: &[&mut TypedEnvironment<'_>], server: &Server) -> Result<
         {
             let (id, theirs) = (&other.meant.id, other.meant.root.display());
             let why = format!("and the root of {id} ({theirs}) may not contain each other");
-            return Err(clash(env, place, why));
+            return Err(clash(env, why));
         }
     }
     Ok(())
 }
 
-fn clash(env: &TypedEnvironment<'_>, place: &Field<'_>, why: String) -> ConfigError {
-    let message = format!(
-        "the root of {}, {}, {why}",
-        env.meant.id,
-        env.meant.root.display()
-    );
-    place.key_error(message, Some("give it a `root` of its own".to_owned()))
+fn clash(env: &TypedEnvironment<'_>, why: String) -> ConfigError {
+    const HELP: &str = "give it a `root` of its own";
+    let root = env.meant.root.display();
+    let message = format!("the root of {}, {root}, {why}", env.meant.id);
+    match &env.root_at {
+        Some(field) => field.error_help(message, HELP),
+        None => env.at.key_error(message, Some(HELP.to_owned())),
+    }
 }
 
 fn names(environments: &[&mut TypedEnvironment<'_>]) -> Result<(), ConfigError> {

@@ -361,8 +361,8 @@ fn nothing_to_start_says_what_was_looked_for_and_what_to_write() {
       looked for: package.json, Procfile, requirements.txt, pyproject.toml, Cargo.toml, go.mod, index.html
     write this into .teal.toml and push again:
 
-        [run]
         # What starts the app; it has to listen on $PORT.
+        [run]
         web = "node server.js"
     "#);
     let empty = Recipe::resolve(&repo(&[]), &versions).unwrap_err();
@@ -383,9 +383,9 @@ fn nothing_to_start_says_what_was_looked_for_and_what_to_write() {
       looked for: package.json, Procfile, requirements.txt, pyproject.toml, Cargo.toml, go.mod, index.html
     write this into .teal.toml and push again:
 
-        [run]
         # What starts the app; it has to listen on $PORT.
-        web = "node server.js"
+        [run]
+        web = "gunicorn app:app --bind 127.0.0.1:$PORT"
     "#);
 }
 

@@ -87,6 +87,7 @@ fn scp(url: &str) -> Option<Result<(), String>> {
         path if path.starts_with('-') => {
             Err("has a path that starts with `-`: git would take it for an option".to_owned())
         }
+        path if path.contains('@') => Err("has a path with `@` in it".to_owned()),
         _ => Ok(()),
     }))
 }

@@ -15,6 +15,8 @@ pub struct NothingToRun {
     pub dir: String,
     /// Whether there is nothing in it at all.
     pub empty: bool,
+    /// Lines of `.teal.toml` that would help an app like this one.
+    pub example: String,
     /// Why files that look like an app do not help.
     pub reasons: Vec<String>,
 }
@@ -34,11 +36,12 @@ impl fmt::Display for NothingToRun {
         }
         writeln!(f, "  looked for: {}", detect::LOOKED_FOR)?;
         writeln!(f, "write this into {FILE} and push again:\n")?;
-        writeln!(f, "    [run]")?;
-        write!(
-            f,
-            "    # What starts the app; it has to listen on $PORT.\n    web = \"node server.js\""
-        )
+        let lines: Vec<String> = self
+            .example
+            .lines()
+            .map(|line| format!("    {line}"))
+            .collect();
+        f.write_str(&lines.join("\n"))
     }
 }
 

@@ -2,7 +2,7 @@ use super::ConfigError;
 use super::document::{Field, Rules};
 use super::error::shown;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -124,11 +124,12 @@ fn checked(field: &Field<'_>, text: &str, empty: &str) -> Result<Secret, ConfigE
 fn read_private(field: &Field<'_>, path: &Path) -> Result<String, ConfigError> {
     let shown = path.display();
     let failed = |error: io::Error| field.key_error(format!("cannot read {shown}: {error}"), None);
-    let file = File::open(path).map_err(failed)?;
-    let facts = file.metadata().map_err(failed)?;
-    if !facts.is_file() {
+    // Opening a FIFO would wait for its writer, so what it is comes first.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
         return Err(field.key_error(format!("{shown} is not a file"), None));
     }
+    let file = File::open(path).map_err(failed)?;
+    let facts = file.metadata().map_err(failed)?;
     if facts.mode() & 0o077 != 0 {
         let message = format!(
             "{shown} is open to others (mode {:04o})",

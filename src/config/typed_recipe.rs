@@ -53,22 +53,22 @@ pub(super) const RECIPE: Rules = Rules {
     refused: of_the_server,
     elsewhere: belongs,
 };
-const BUILD: Rules = Rules {
+pub(super) const BUILD: Rules = Rules {
     keys: &[
         "install", "deps", "build", "outputs", "test", "ignore", "env",
     ],
     ..RECIPE
 };
-const RUN: &[&str] = &["web", "shared", "before", "after"];
-const MIGRATE: Rules = Rules {
+pub(super) const RUN: &[&str] = &["web", "shared", "before", "after"];
+pub(super) const MIGRATE: Rules = Rules {
     keys: &["command", "inputs", "backup"],
     ..RECIPE
 };
-const HEALTH: Rules = Rules {
+pub(super) const HEALTH: Rules = Rules {
     keys: &["path", "expect", "timeout"],
     ..RECIPE
 };
-const TIMEOUTS: Rules = Rules {
+pub(super) const TIMEOUTS: Rules = Rules {
     keys: &["install", "build", "test", "migrate", "hooks"],
     ..RECIPE
 };

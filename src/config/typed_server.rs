@@ -30,7 +30,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ),
 ];
 
-const SERVER: Rules = Rules {
+pub(super) const SERVER: Rules = Rules {
     keys: &[
         "state_dir",
         "apps_dir",
@@ -46,7 +46,7 @@ const SERVER: Rules = Rules {
     elsewhere: belongs,
 };
 
-const PROXY: Rules = Rules {
+pub(super) const PROXY: Rules = Rules {
     keys: &["kind", "listen", "conf_dir", "command", "verify"],
     refused: foreseen,
     elsewhere: belongs,

@@ -29,7 +29,11 @@ pub(super) fn detect(draft: &mut Draft, files: &Files<'_>) {
             draft.outputs(&["bin".to_owned()], FILE);
             draft.web("./bin/app", FILE);
         }
-        Err(reason) => draft.missing.push(reason),
+        Err(reason) => {
+            draft.example =
+                "[build]\nbuild = \"go build -o bin/app ./cmd/server\"\n[run]\nweb = \"./bin/app\"";
+            draft.missing.push(reason);
+        }
     }
 }
 

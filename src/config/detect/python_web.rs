@@ -4,6 +4,7 @@ use super::python::Needs;
 
 /// How the app is served, where that is certain.
 pub(super) fn detect(draft: &mut Draft, files: &Files<'_>, needs: &Needs) {
+    draft.example = "[run]\nweb = \"gunicorn app:app --bind 127.0.0.1:$PORT\"";
     if files.has("manage.py") {
         django(draft, files, needs);
     } else if !frameworks(draft, files, needs) {

@@ -18,7 +18,10 @@ pub(super) fn detect(draft: &mut Draft, files: &Files<'_>) {
     draft.outputs(&["target/release".to_owned()], FILE);
     match program(&manifest, files) {
         Ok(name) => draft.web(&format!("./target/release/{name}"), FILE),
-        Err(reason) => draft.missing.push(reason),
+        Err(reason) => {
+            draft.example = "[run]\nweb = \"./target/release/server\"";
+            draft.missing.push(reason);
+        }
     }
 }
 
