@@ -11,6 +11,7 @@ mod document;
 mod draft;
 mod error;
 mod explain;
+mod field;
 mod load;
 mod placement;
 mod recipe;
@@ -24,17 +25,12 @@ mod server;
 mod typed_app;
 mod typed_environment;
 mod typed_recipe;
+mod typed_run;
 mod typed_server;
 mod values;
 
 #[cfg(test)]
-mod detect_tests;
-#[cfg(test)]
-mod hostile_tests;
-#[cfg(test)]
-mod recipe_tests;
-#[cfg(test)]
-mod server_tests;
+mod tests;
 
 pub use error::{ConfigError, Mistake};
 pub use recipe::{Health, OnSwitch, Origin, Process, Recipe, Steps, Timeouts};

@@ -38,7 +38,8 @@ pub struct Steps {
     pub install: Option<String>,
     /// The files, below `dir`, that decide whether `install` has to run again: lockfiles and manifests.
     pub lockfiles: Vec<String>,
-    /// The folders that `install` fills (`node_modules`, `.venv`), below `dir`.
+    /// The folders (with yarn's Plug'n'Play also a file, `.pnp.cjs`) that `install` fills, below `dir`: `node_modules`,
+    /// `.venv`.
     pub deps: Vec<String>,
     /// Builds.
     pub build: Option<String>,

@@ -1,7 +1,8 @@
 //! `[apps.<app>]` as it was typed.
 
-use super::document::{Field, Rules, Section};
+use super::document::{Rules, Section};
 use super::error::ConfigError;
+use super::field::Field;
 use super::typed_environment::{TypedEnvironment, environment};
 use super::typed_server::{belongs, foreseen};
 use super::{App, Credentials, Forge, remote, secret};

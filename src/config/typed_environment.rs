@@ -1,7 +1,8 @@
 //! `[apps.<app>.environments.<environment>]` as it was typed.
 
-use super::document::{Field, Rules, Section};
+use super::document::{Rules, Section};
 use super::error::{ConfigError, shown};
+use super::field::Field;
 use super::typed_app::Around;
 use super::typed_server::{belongs, duration_or, foreseen, number_or, path_or};
 use super::{Environment, OnPush, Ports, RefRule, refs, values};

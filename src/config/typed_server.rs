@@ -1,7 +1,8 @@
 //! `teal.toml` as it was typed → [`Server`].
 
-use super::document::{Document, Field, Rules, Section};
+use super::document::{Document, Rules, Section};
 use super::error::{ConfigError, shown};
+use super::field::Field;
 use super::typed_app::{Around, apps};
 use super::{Nginx, Proxy, Server, defaults, placement, values};
 use std::net::SocketAddr;
