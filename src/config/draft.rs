@@ -14,6 +14,8 @@ pub(super) struct Draft {
     pub example: &'static str,
     /// The versions of runtimes that the repository asks for.
     pub wants: Vec<Want>,
+    /// What people should know about a detected value, by its key, unless they have written another one.
+    doubts: Vec<(&'static str, String)>,
     /// The programs that the detected commands start, with the file that asks for them.
     pub tools: Vec<(&'static str, String)>,
 }
@@ -42,6 +44,7 @@ impl Draft {
             missing: Vec::new(),
             example: "[run]\nweb = \"node server.js\"",
             wants: Vec::new(),
+            doubts: Vec::new(),
             tools: Vec::new(),
         };
         draft.note("dir", dir, "default");
@@ -70,6 +73,11 @@ impl Draft {
     /// Something that people should know.
     pub fn warn(&mut self, text: impl Into<String>) {
         self.recipe.warnings.push(text.into());
+    }
+
+    /// Something that people should know as long as the value of this key is the detected one.
+    pub fn doubt(&mut self, key: &'static str, text: impl Into<String>) {
+        self.doubts.push((key, text.into()));
     }
 
     /// A program that a detected command starts.
@@ -129,7 +137,7 @@ impl Draft {
                 "{} and {from} both could start `web`; {from} is taken, `[run] web` in .teal.toml decides",
                 other.from
             );
-            self.warn(text);
+            self.doubt("run.web", text);
         }
         self.process("web", command, from);
     }
@@ -170,6 +178,16 @@ impl Draft {
                 reasons: self.missing,
             })));
         }
+        for (key, text) in std::mem::take(&mut self.doubts) {
+            if !self.is_written(key) {
+                self.warn(text);
+            }
+        }
+        self.compare_versions(versions);
+        Ok(self.recipe)
+    }
+
+    fn compare_versions(&mut self, versions: &dyn Fn(&str) -> Option<String>) {
         for want in std::mem::take(&mut self.wants) {
             self.tool(want.tool, &want.from);
             let have = versions(want.tool);
@@ -184,13 +202,33 @@ impl Draft {
             }
         }
         for (tool, because) in std::mem::take(&mut self.tools) {
-            if versions(tool).is_none() {
+            if self.needs(tool) && versions(tool).is_none() {
                 self.warn(format!(
                     "`{tool}` is not installed on this server ({because} needs it)"
                 ));
             }
         }
-        Ok(self.recipe)
+    }
+
+    /// Whether the value was written by the app's authors instead of detected.
+    fn is_written(&self, key: &str) -> bool {
+        let origin = self.recipe.origins.get(key);
+        origin.is_some_and(|origin| {
+            [".teal.toml", "Procfile"]
+                .iter()
+                .any(|file| origin.from.starts_with(file))
+        })
+    }
+
+    /// Whether a command starts the program. Node runs the package managers, too, so it is needed without being named.
+    fn needs(&self, tool: &str) -> bool {
+        let steps = &self.recipe.steps;
+        let processes = self.recipe.processes.values();
+        let mut commands = [&steps.install, &steps.build, &steps.migrate]
+            .into_iter()
+            .flatten()
+            .chain(processes.map(|process| &process.command));
+        tool == "node" || commands.any(|line| line.split_whitespace().any(|word| word == tool))
     }
 
     /// The origin of something that two files contribute to.

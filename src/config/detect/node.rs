@@ -118,7 +118,8 @@ pub(super) fn detect(draft: &mut Draft, files: &Files<'_>) -> bool {
         draft.build(&format!("{} run build", manager.program), &from);
         let outputs = node_outputs::guess(&package, files);
         match outputs.is_empty() {
-            true => draft.warn(
+            true => draft.doubt(
+                "build.outputs",
                 "no folder is known that the build fills, so it always runs: name it as `[build] outputs` in .teal.toml",
             ),
             false => draft.outputs(&outputs, node_outputs::WHY),
@@ -151,8 +152,11 @@ fn install(draft: &mut Draft, files: &Files<'_>, package: &Package) -> Manager {
         .find(|manager| manager.program == named)
         .or(present.first());
     let Some(manager) = chosen else {
-        draft
-            .warn("package.json has no lockfile beside it: every install may bring other versions");
+        draft.tool("npm", FILE);
+        draft.doubt(
+            "build.install",
+            "package.json has no lockfile beside it: every install may bring other versions",
+        );
         draft.install(
             "npm install",
             inputs(files, &[FILE]),
@@ -165,10 +169,13 @@ fn install(draft: &mut Draft, files: &Files<'_>, package: &Package) -> Manager {
         .iter()
         .find(|other| other.program != manager.program)
     {
-        draft.warn(format!(
-            "{} and {} are both there; {} is used",
-            manager.lockfile, other.lockfile, manager.lockfile
-        ));
+        draft.doubt(
+            "build.install",
+            format!(
+                "{} and {} are both there; {} is used",
+                manager.lockfile, other.lockfile, manager.lockfile
+            ),
+        );
     }
     draft.tool(manager.program, manager.lockfile);
     let lockfiles = inputs(files, &[manager.lockfile, FILE]);
@@ -256,7 +263,7 @@ fn web(draft: &mut Draft, files: &Files<'_>, package: &Package, manager: Manager
     }
     if start.is_some() {
         if develops {
-            draft.warn("the `start` script looks like a development server: `[run] web` in .teal.toml can say better");
+            draft.doubt("run.web", "the `start` script looks like a development server: `[run] web` in .teal.toml can say better");
         }
         let command = match manager.program {
             "bun" => "bun run start".to_owned(),

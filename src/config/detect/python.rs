@@ -48,10 +48,14 @@ pub(super) fn detect(draft: &mut Draft, files: &Files<'_>) -> bool {
         ("Pipfile.lock", "Pipenv"),
         ("pdm.lock", "PDM"),
     ] {
-        if files.has(file) {
-            draft.warn(format!(
-                "{file} is not used: say in .teal.toml how {what} installs (`[build] install`)"
-            ));
+        // Beside requirements.txt or uv.lock, another lockfile is not the one that counts.
+        if files.has(file) && needs.file == "pyproject.toml" && !files.has("uv.lock") {
+            draft.doubt(
+                "build.install",
+                format!(
+                    "{file} is not used: say in .teal.toml how {what} installs (`[build] install`)"
+                ),
+            );
         }
     }
     python_web::detect(draft, files, &needs);

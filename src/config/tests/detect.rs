@@ -184,3 +184,32 @@ fn a_tree_in_git_and_a_folder_on_disk_give_the_same_recipe() {
     assert_eq!(recipe.steps.install.as_deref(), Some("npm ci"));
     assert_eq!(recipe.processes["web"].command, "npm start");
 }
+
+#[test]
+fn doubts_about_a_guess_end_where_the_authors_have_written() {
+    let of = |recipe: &str| {
+        let files = [
+            (
+                "package.json",
+                r#"{"scripts": {"start": "nodemon x", "build": "make"}}"#,
+            ),
+            ("poetry.lock", ""),
+            ("pyproject.toml", "[project]"),
+            (".teal.toml", recipe),
+        ];
+        let nothing = |tool: &str| (tool == "node").then(|| "v20.1.0".to_owned());
+        Recipe::resolve(&repo(&files), &nothing).unwrap().warnings
+    };
+    assert_snapshot!(of("").join("\n"), @r"
+    package.json has no lockfile beside it: every install may bring other versions
+    no folder is known that the build fills, so it always runs: name it as `[build] outputs` in .teal.toml
+    the `start` script looks like a development server: `[run] web` in .teal.toml can say better
+    poetry.lock is not used: say in .teal.toml how Poetry installs (`[build] install`)
+    `npm` is not installed on this server (package.json needs it)
+    `python3` is not installed on this server (pyproject.toml needs it)
+    ");
+    assert_eq!(
+        of("[build]\ninstall = 'a'\noutputs = ['b']\nbuild = 'c'\n[run]\nweb = 'd'"),
+        Vec::<String>::new()
+    );
+}
