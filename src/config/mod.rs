@@ -1,11 +1,41 @@
 //! What was typed → what is meant. `teal.toml` becomes a [`Server`], `.teal.toml` and the repository's own files become
 //! a [`Recipe`]. The typed forms never leave this module; what is meant is checked, complete and has no optional corners.
+//!
+//! In reading order: `server` and `recipe` are what is meant; `document` reads TOML strictly, `error` words what is wrong
+//! with it; `typed_*` read one table each; `placement` settles what environments may not share; `detect` reads the
+//! repository's own files, and `resolve` puts a recipe together.
 
+mod defaults;
+mod detect;
+mod document;
+mod draft;
+mod error;
+mod explain;
+mod field;
+mod load;
+mod placement;
 mod recipe;
+mod refs;
+mod remote;
+mod repo_view;
+mod resolve;
+mod runtime;
 mod secret;
 mod server;
+mod typed_app;
+mod typed_environment;
+mod typed_recipe;
+mod typed_run;
+mod typed_server;
+mod values;
 
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, Mistake};
 pub use recipe::{Health, OnSwitch, Origin, Process, Recipe, Steps, Timeouts};
+pub use repo_view::{Entry, RepoView};
+pub use resolve::NothingToRun;
 pub use secret::Secret;
 pub use server::{
     App, Credentials, Environment, Forge, Nginx, OnPush, Ports, Proxy, RefRule, Server,

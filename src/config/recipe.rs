@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Recipe {
     /// The folder of a monorepo that is the app, relative to the repository; `.` otherwise. Never leaves the repository.
     pub dir: String,
+    /// Folders below `dir` whose programs every command may name (`.venv/bin`); they come first in `PATH`.
+    pub path: Vec<String>,
     /// The commands that prepare the release.
     pub steps: Steps,
     /// The processes that run, by name; `web` is the one that is probed and gets traffic. Without `web` the release is
@@ -36,7 +38,8 @@ pub struct Steps {
     pub install: Option<String>,
     /// The files, below `dir`, that decide whether `install` has to run again: lockfiles and manifests.
     pub lockfiles: Vec<String>,
-    /// The folders that `install` fills (`node_modules`, `.venv`), below `dir`.
+    /// The folders (with yarn's Plug'n'Play also a file, `.pnp.cjs`) that `install` fills, below `dir`: `node_modules`,
+    /// `.venv`.
     pub deps: Vec<String>,
     /// Builds.
     pub build: Option<String>,
@@ -115,6 +118,30 @@ impl Default for Timeouts {
             test: minutes(30),
             migrate: minutes(15),
             hooks: minutes(5),
+        }
+    }
+}
+
+impl Timeouts {
+    /// Each with the name that `.teal.toml` gives it.
+    pub(super) fn by_name(&self) -> [(&'static str, Duration); 5] {
+        [
+            ("install", self.install),
+            ("build", self.build),
+            ("test", self.test),
+            ("migrate", self.migrate),
+            ("hooks", self.hooks),
+        ]
+    }
+
+    /// Sets the one of that name.
+    pub(super) fn set(&mut self, name: &str, value: Duration) {
+        match name {
+            "install" => self.install = value,
+            "build" => self.build = value,
+            "test" => self.test = value,
+            "migrate" => self.migrate = value,
+            _ => self.hooks = value,
         }
     }
 }

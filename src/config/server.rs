@@ -1,4 +1,4 @@
-use super::Secret;
+use super::{ConfigError, Secret};
 use crate::domain::{AppName, Color, EnvId, Mode, Redirect};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,12 +20,64 @@ pub struct Server {
     pub ssh_host: Option<String>,
     /// Builds at a time, over all environments.
     pub build_slots: usize,
-    /// How often configured remotes are compared with what serves.
+    /// How often configured remotes are compared with what serves, unless an environment says otherwise; zero: never.
     pub reconcile: Duration,
     /// What moves the traffic.
     pub proxy: Proxy,
     /// The apps by name.
     pub apps: BTreeMap<AppName, App>,
+}
+
+impl Server {
+    /// The environment of that name.
+    pub fn environment(&self, id: &EnvId) -> Option<&Environment> {
+        let app = self.apps.get(&id.app)?;
+        app.environments.iter().find(|env| &env.id == id)
+    }
+
+    /// All environments of all apps.
+    pub fn environments(&self) -> impl Iterator<Item = &Environment> {
+        self.apps.values().flat_map(|app| &app.environments)
+    }
+
+    /// The ports that `count` services of one color take: its own and the next ones. Refused when one of them belongs to
+    /// somebody else; only the recipe knows the count, so this cannot be seen when `teal.toml` is read.
+    pub fn ports(&self, id: &EnvId, color: Color, count: u16) -> Result<Vec<u16>, ConfigError> {
+        let unknown = || ConfigError::Ports(format!("there is no environment {id}"));
+        let first = self.environment(id).ok_or_else(unknown)?.ports.of(color);
+        let ports: Vec<u16> = (0..count).map_while(|nth| first.checked_add(nth)).collect();
+        if ports.len() < usize::from(count) {
+            let message = format!("{count} services of {id} do not fit above port {first}");
+            return Err(ConfigError::Ports(message));
+        }
+        for port in &ports[1.min(ports.len())..] {
+            if let Some(owner) = self.owner_of(*port) {
+                return Err(ConfigError::Ports(format!(
+                    "{count} services of {id} need the ports {first} to {}, but {port} belongs to {owner}; \
+                     leave room between the ports in {}",
+                    ports[ports.len() - 1],
+                    self.file.display()
+                )));
+            }
+        }
+        Ok(ports)
+    }
+
+    /// Whose port this is, in words.
+    fn owner_of(&self, port: u16) -> Option<String> {
+        if self.listen.port() == port {
+            return Some("`listen`".to_owned());
+        }
+        if self.proxy.addresses().iter().any(|a| a.port() == port) {
+            return Some("the proxy".to_owned());
+        }
+        self.environments().find_map(|env| {
+            Color::BOTH
+                .into_iter()
+                .find(|color| env.ports.of(*color) == port)
+                .map(|color| format!("{color} of {}", env.id))
+        })
+    }
 }
 
 /// What moves the traffic.
@@ -38,6 +90,20 @@ pub enum Proxy {
     },
     /// An nginx of the user's.
     Nginx(Nginx),
+}
+
+impl Proxy {
+    /// Every address it listens on.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        match self {
+            Proxy::Embedded { listen } => listen.clone(),
+            Proxy::Nginx(nginx) => {
+                let mut all = nginx.listen.clone();
+                all.push(nginx.verify);
+                all
+            }
+        }
+    }
 }
 
 /// How to speak to the user's nginx.
@@ -68,6 +134,17 @@ pub struct App {
     pub credentials: Credentials,
     /// Its environments, in the order of the file.
     pub environments: Vec<Environment>,
+}
+
+impl App {
+    /// The environments that take this ref (`refs/heads/main`), in the order of the file. A ref that is neither branch
+    /// nor tag maps to nothing.
+    pub fn environments_for(&self, ref_name: &str) -> Vec<&Environment> {
+        self.environments
+            .iter()
+            .filter(|env| env.refs.iter().any(|rule| rule.matches(ref_name)))
+            .collect()
+    }
 }
 
 /// The kinds of forge.
@@ -125,6 +202,8 @@ pub struct Environment {
     pub observe: Duration,
     /// How many sealed releases are kept.
     pub backups: usize,
+    /// How often its remote is compared with what serves; zero: never.
+    pub reconcile: Duration,
 }
 
 /// The ports of one environment, on 127.0.0.1. A color whose `web` has a count above one takes the next ports as well.
@@ -153,6 +232,21 @@ pub enum RefRule {
     Branch(String),
     /// A tag by name or glob.
     Tag(String),
+}
+
+impl RefRule {
+    /// Whether the full ref name is one of these. `*` stays within one part of a name, `**` crosses `/`.
+    pub fn matches(&self, ref_name: &str) -> bool {
+        let (pattern, name) = match self {
+            RefRule::Branch(pattern) => (pattern, ref_name.strip_prefix("refs/heads/")),
+            RefRule::Tag(pattern) => (pattern, ref_name.strip_prefix("refs/tags/")),
+        };
+        name.is_some_and(|name| {
+            name == pattern
+                || super::refs::glob(pattern)
+                    .is_ok_and(|glob| glob.compile_matcher().is_match(name))
+        })
+    }
 }
 
 /// What a failed deployment does to the push that asked for it.

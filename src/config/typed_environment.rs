@@ -1,0 +1,229 @@
+//! `[apps.<app>.environments.<environment>]` as it was typed.
+
+use super::document::{Rules, Section};
+use super::error::{ConfigError, shown};
+use super::field::Field;
+use super::typed_app::Around;
+use super::typed_server::{belongs, duration_or, foreseen, number_or, path_or};
+use super::{Environment, OnPush, Ports, RefRule, refs, values};
+use crate::domain::{AppName, EnvId, EnvName, Mode, Redirect};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(super) const ENVIRONMENT: Rules = Rules {
+    keys: &[
+        "branch",
+        "tag",
+        "root",
+        "ports",
+        "domain",
+        "domains",
+        "redirect",
+        "mode",
+        "on_push",
+        "drain",
+        "drain_websockets",
+        "hold",
+        "keep_warm",
+        "observe",
+        "backups",
+        "reconcile",
+    ],
+    refused: foreseen,
+    elsewhere: belongs,
+};
+
+const PORTS: Rules = Rules {
+    keys: &["blue", "green"],
+    refused: |_| None,
+    elsewhere: belongs,
+};
+
+/// An environment that still knows where its values were typed, for what can only be checked among all of them.
+pub(super) struct TypedEnvironment<'a> {
+    /// As it is meant; its ports are zero until they are settled when `ports` is absent.
+    pub meant: Environment,
+    /// Its name in the file.
+    pub at: Field<'a>,
+    /// Where its ports were typed.
+    pub ports_at: Option<Field<'a>>,
+    /// Where its root was typed.
+    pub root_at: Option<Field<'a>>,
+    /// Every host name with the place where it was typed.
+    pub names: Vec<(String, Field<'a>)>,
+}
+
+/// Reads one environment.
+pub(super) fn environment<'a>(
+    app: &AppName,
+    field: &Field<'a>,
+    around: &Around<'_>,
+) -> Result<TypedEnvironment<'a>, ConfigError> {
+    let env: EnvName = field
+        .name
+        .parse()
+        .map_err(|wrong| field.key_error(format!("{wrong}"), None))?;
+    let section = field.table(&ENVIRONMENT)?;
+    let seconds =
+        |key: &str, default: u64| duration_or(&section, key, Duration::from_secs(default));
+    let domains = domains(&section)?;
+    let redirects = redirects(&section, &domains)?;
+    let on_push = [("report", OnPush::Report), ("gate", OnPush::Gate)];
+    let modes = [("fast", Mode::Fast), ("full", Mode::Full)];
+    let default_root = || default_root(app, &env, around);
+    let meant = Environment {
+        refs: ref_rules(&section, &env)?,
+        root: path_or(&section, "root", default_root)?,
+        ports: ports(&section)?,
+        domains: domains.iter().map(|(name, _)| name.clone()).collect(),
+        redirects: redirects
+            .iter()
+            .map(|(redirect, _)| redirect.clone())
+            .collect(),
+        mode: section
+            .get("mode")
+            .map_or(Ok(Mode::Fast), |f| f.one_of(&modes))?,
+        on_push: section
+            .get("on_push")
+            .map_or(Ok(OnPush::Report), |f| f.one_of(&on_push))?,
+        drain: seconds("drain", 30)?,
+        drain_websockets: seconds("drain_websockets", 60)?,
+        hold: seconds("hold", 10)?,
+        keep_warm: seconds("keep_warm", 600)?,
+        observe: seconds("observe", 30)?,
+        backups: number_or(&section, "backups", 5, 1000)?,
+        reconcile: duration_or(&section, "reconcile", around.reconcile)?,
+        id: EnvId {
+            app: app.clone(),
+            env,
+        },
+    };
+    let redirected = redirects
+        .into_iter()
+        .map(|(redirect, at)| (redirect.from, at));
+    Ok(TypedEnvironment {
+        meant,
+        at: field.clone(),
+        ports_at: section.get("ports"),
+        root_at: section.get("root"),
+        names: domains.into_iter().chain(redirected).collect(),
+    })
+}
+
+fn default_root(app: &AppName, env: &EnvName, around: &Around<'_>) -> PathBuf {
+    if env.as_str() == "production" {
+        around.apps_dir.join(app.as_str())
+    } else {
+        around.apps_dir.join(format!("{app}-{env}"))
+    }
+}
+
+fn ref_rules(section: &Section<'_>, env: &EnvName) -> Result<Vec<RefRule>, ConfigError> {
+    let mut rules = patterns(section.get("branch"), RefRule::Branch)?;
+    rules.extend(patterns(section.get("tag"), RefRule::Tag)?);
+    match rules.is_empty() {
+        false => Ok(rules),
+        true if env.as_str() == "production" => Ok(vec![RefRule::Branch("main".to_owned())]),
+        true => Err(section.error(
+            format!("no ref maps to `{env}`: `branch` is missing"),
+            "add `branch = \"…\"` (a name or a pattern) or `tag = \"v*\"`",
+        )),
+    }
+}
+
+fn patterns(
+    field: Option<Field<'_>>,
+    rule: fn(String) -> RefRule,
+) -> Result<Vec<RefRule>, ConfigError> {
+    let items = field.map(|field| field.one_or_list()).transpose()?;
+    items
+        .unwrap_or_default()
+        .iter()
+        .map(|item| {
+            let pattern = item.some_text()?;
+            refs::check(pattern).map_err(|wrong| {
+                item.error(format!("`{}` \"{}\" {wrong}", item.name, shown(pattern)))
+            })?;
+            Ok(rule(pattern.to_owned()))
+        })
+        .collect()
+}
+
+fn ports(section: &Section<'_>) -> Result<Ports, ConfigError> {
+    let Some(field) = section.get("ports") else {
+        return Ok(Ports { blue: 0, green: 0 });
+    };
+    let table = field.table(&PORTS)?;
+    let port = |key: &str| match table.get(key) {
+        Some(field) => field.number(1..=65_535).map(|port| port as u16),
+        None => Err(field.error_help(
+            format!("`ports` has no `{key}`"),
+            "write `ports = { blue = 3001, green = 3002 }`",
+        )),
+    };
+    Ok(Ports {
+        blue: port("blue")?,
+        green: port("green")?,
+    })
+}
+
+fn domains<'a>(section: &Section<'a>) -> Result<Vec<(String, Field<'a>)>, ConfigError> {
+    let items = match (section.get("domain"), section.get("domains")) {
+        (Some(_), Some(field)) => {
+            let help = "put all names into `domains`, the main one first";
+            return Err(field.key_error("both `domain` and `domains` are given", Some(help.into())));
+        }
+        (Some(field), None) => vec![field],
+        (None, Some(field)) => field.list()?,
+        (None, None) => Vec::new(),
+    };
+    items
+        .into_iter()
+        .map(|item| Ok((host_name(&item, item.text()?)?, item)))
+        .collect()
+}
+
+/// `redirect = ["www.a.b"]` goes to the first domain, `redirect = { "www.a.b" = "a.b" }` to the named one.
+fn redirects<'a>(
+    section: &Section<'a>,
+    domains: &[(String, Field<'a>)],
+) -> Result<Vec<(Redirect, Field<'a>)>, ConfigError> {
+    let Some(field) = section.get("redirect") else {
+        return Ok(Vec::new());
+    };
+    let Some((first, _)) = domains.first() else {
+        let help = "add `domain = \"…\"`, the name to go to";
+        return Err(field.key_error("`redirect` without `domain`", Some(help.into())));
+    };
+    if !field.is_table() {
+        let items = field.one_or_list()?;
+        return items
+            .into_iter()
+            .map(|item| Ok((redirect(host_name(&item, item.text()?)?, first), item)))
+            .collect();
+    }
+    let targets = field.any_table()?.fields();
+    targets
+        .into_iter()
+        .map(|target| {
+            let from = host_name(&target, &target.name)?;
+            let to = host_name(&target, target.text()?)?;
+            if !domains.iter().any(|(name, _)| *name == to) {
+                let message = format!("{to} is not one of this environment's domains");
+                return Err(target.error(message));
+            }
+            Ok((redirect(from, &to), target))
+        })
+        .collect()
+}
+
+fn redirect(from: String, to: &str) -> Redirect {
+    Redirect {
+        from,
+        to: to.to_owned(),
+    }
+}
+
+fn host_name(field: &Field<'_>, text: &str) -> Result<String, ConfigError> {
+    values::host_name(text).map_err(|wrong| field.error(format!("\"{}\" {wrong}", shown(text))))
+}
