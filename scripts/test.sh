@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # A login shell is not given: rustup's folder may not be on the path yet, and daemons live in sbin.
-export PATH="$PATH:$HOME/.cargo/bin:/usr/sbin:/sbin"
+export PATH="$PATH:${HOME:-/root}/.cargo/bin:/usr/sbin:/sbin"
 
 stop() {
   printf 'scripts/test.sh: %s\n' "$@" >&2

@@ -21,5 +21,8 @@ pub mod intake;
 pub mod store;
 pub mod system;
 
+// Nouns.
+pub mod traffic;
+
 // Verbs.
 pub mod journal;

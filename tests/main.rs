@@ -14,5 +14,6 @@
 mod harness;
 
 mod hook;
+mod nginx;
 mod real_payloads;
 mod the_harness;

@@ -56,8 +56,13 @@ impl Nginx {
 
     /// What a person does: `nginx -s reload`.
     pub fn reload(&self) {
+        self.signal(Signal::SIGHUP);
+    }
+
+    /// Signals the master process.
+    pub fn signal(&self, signal: Signal) {
         if let Some(daemon) = &self.daemon {
-            daemon.signal(Signal::SIGHUP);
+            daemon.signal(signal);
         }
     }
 

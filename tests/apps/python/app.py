@@ -79,6 +79,12 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, json.dumps(shown, sort_keys=True) + "\n")
         elif self.path == "/headers":
             self.answer(200, json.dumps(list(self.headers.items())) + "\n")
+        elif self.path == "/hold":
+            # Answers once somebody has made the file `go` beside version.txt.
+            print("holding", flush=True)
+            while not os.path.exists("go"):
+                FOREVER.wait(0.01)
+            self.answer(200, VERSION + "\n")
         elif self.path == "/echo":
             self.answer(200, received.decode("utf-8", "replace"))
         else:
