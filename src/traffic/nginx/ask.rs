@@ -32,6 +32,8 @@ pub(super) struct Block {
     pub upstreams: Vec<String>,
     /// Whether the last one of them answered.
     pub answered: bool,
+    /// The process id of the worker.
+    pub worker: Option<u32>,
 }
 
 impl Seen {
@@ -115,6 +117,7 @@ fn read(response: &Response<Incoming>) -> Seen {
             answered: list("x-teal-answered")
                 .last()
                 .is_some_and(|time| time != "-"),
+            worker: header("x-teal-worker").and_then(|pid| pid.parse().ok()),
         }),
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn base(settings: &config::Nginx) -> String {
     let verify = settings.verify;
     text.push_str(&format!(
         "server {{\n    listen {verify};\n    server_name {BASE_NAME};\n    access_log off;\n    \
-         add_header X-Teal-Generation {BASE} always;\n    return 404;\n}}\n"
+         add_header X-Teal-Generation {BASE} always;\n    add_header X-Teal-Worker $pid always;\n    return 404;\n}}\n"
     ));
     if !settings.listen.is_empty() {
         text.push_str(&format!(
