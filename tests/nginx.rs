@@ -368,3 +368,52 @@ async fn services_learn_who_asks_from_nginx_and_not_from_the_visitor() {
         answer.body
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn environments_change_side_by_side_without_harming_each_other() {
+    let world = World::serving().await;
+    let route = |env: &str, color| Route {
+        env: env.parse().unwrap(),
+        domains: vec![format!("{}.example", env.replace('/', "."))],
+        ..world.route(color)
+    };
+    // The same words with the boundary elsewhere: files, upstreams and variables must not be shared.
+    let (one, other) = (route("a-b/c", Color::Blue), route("a/b-c", Color::Green));
+    let table = RouteTable {
+        generation: 9,
+        routes: vec![world.route(Color::Blue), one.clone(), other.clone()],
+    };
+    let both = tokio::join!(
+        world.teal.apply(&table, &one.env),
+        world.teal.apply(&table, &other.env)
+    );
+    both.0.unwrap();
+    both.1.unwrap();
+    assert_eq!(world.ask("a-b.c.example", "/").body, "v1\n");
+    assert_eq!(world.ask("a.b-c.example", "/").body, "v2\n");
+    assert_eq!(world.visit(), "v1\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_written_is_named_and_the_old_route_stays() {
+    let mut world = World::serving().await;
+    let before = world.content();
+    // Stands where the new content is prepared.
+    let temporary = world
+        .nginx
+        .conf_dir()
+        .join(".teal-shop.production.conf.new");
+    fs::create_dir(&temporary).unwrap();
+    let error = world.switch(Color::Green).await.unwrap_err();
+    let shown = world.shown(&error);
+    assert!(
+        shown.contains("cannot write [SANDBOX]/nginx/conf.d/teal-shop.production.conf"),
+        "{shown}"
+    );
+    assert!(
+        shown.starts_with("the route of shop/production was not changed"),
+        "{shown}"
+    );
+    assert_eq!(world.content(), before);
+    assert_eq!(world.visit(), "v1\n");
+}

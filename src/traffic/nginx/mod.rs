@@ -199,7 +199,11 @@ impl Nginx {
 
     /// Puts the old file back and gives the error to return: that everything is as it was, or that it is not.
     async fn undo(&self, change: Change, failed: Failed) -> NginxError {
-        let mut undone = replace(&change.path, change.old.as_deref());
+        // Where nothing can be written, the old file is still there, and must not be written either.
+        let mut undone = match files::read_if_there(&change.path) {
+            Ok(now) if now == change.old => Ok(()),
+            _ => replace(&change.path, change.old.as_deref()),
+        };
         if undone.is_ok() && failed.reloaded {
             let undesired = self.witness.workers().await;
             undone = self.program.reload().await;
