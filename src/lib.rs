@@ -25,6 +25,7 @@ pub mod system;
 pub mod release;
 // Nouns.
 pub mod service;
+pub mod traffic;
 
 // Verbs.
 pub mod journal;

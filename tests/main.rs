@@ -1,5 +1,17 @@
-//! Scenarios.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Scenarios: each module is a story told with the real things (git, sshd, nginx, processes, sockets) over the harness.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
+
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the harness offers more than any one scenario needs"
+)]
+mod harness;
 
 mod health;
 mod hook;
@@ -7,3 +19,5 @@ mod jobs;
 mod real_payloads;
 mod static_site;
 mod supervisor;
+mod nginx;
+mod the_harness;

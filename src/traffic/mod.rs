@@ -1,0 +1,5 @@
+//! The route, moved: what makes a release the one that visitors reach.
+
+pub mod nginx;
+
+pub use nginx::{Nginx, NginxError};

@@ -1,0 +1,32 @@
+//! What scenarios are told with: a sandbox of one's own, real programs as children, and waiting without sleeping.
+//!
+//! - [`Sandbox`]: a temporary folder, ports that nobody else has, and no process left behind.
+//! - [`wait_until`]: the only way to wait for something that announces itself by no event.
+//! - [`Daemon`]: a running program, its output, and its end.
+//! - [`Git`], [`Sshd`], [`Nginx`]: the real programs, blind to this machine's own configuration.
+//! - [`App`]: a small web app as a git repository, which can be told to misbehave.
+//! - [`Load`]: clients that never stop asking and that count every answer and every loss.
+//! - [`redact`]: text without what differs from run to run.
+
+mod app;
+mod daemon;
+mod git;
+mod http;
+mod load;
+mod nginx;
+mod ports;
+mod redact;
+mod sandbox;
+mod sshd;
+mod wait;
+
+pub use app::App;
+pub use daemon::{Daemon, program};
+pub use git::{Git, Outcome};
+pub use http::{Answer, Connection, get};
+pub use load::{Load, Plan};
+pub use nginx::Nginx;
+pub use redact::redact;
+pub use sandbox::Sandbox;
+pub use sshd::Sshd;
+pub use wait::{LONG, wait_until};
