@@ -21,8 +21,11 @@ pub mod intake;
 pub mod store;
 pub mod system;
 
-// Nouns.
+// Nouns: what a deployment is made of.
 pub mod traffic;
 
 // Verbs.
 pub mod journal;
+
+// Doors.
+pub mod proxy;
