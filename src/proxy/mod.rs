@@ -23,6 +23,9 @@ mod tunnel;
 mod websocket;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use process::{Args, ProxyError, run};
 pub use server::ProxyServer;
 pub use settings::Settings;
