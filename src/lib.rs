@@ -25,7 +25,11 @@ pub mod system;
 pub mod release;
 // Nouns.
 pub mod service;
+// Nouns: what a deployment is made of.
 pub mod traffic;
 
 // Verbs.
 pub mod journal;
+
+// Doors.
+pub mod proxy;

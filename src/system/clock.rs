@@ -7,6 +7,15 @@ pub fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
+/// Microseconds since the machine started, the same in every process and untouched when somebody sets the clock.
+pub fn monotonic_us() -> u64 {
+    match nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) {
+        Ok(time) => time.tv_sec() as u64 * 1_000_000 + time.tv_nsec() as u64 / 1_000,
+        // Linux always has this clock.
+        Err(_) => 0,
+    }
+}
+
 /// `2026-11-23 14:05:09`, in the server's time zone.
 pub fn local(ms: i64) -> String {
     format(ms, "%Y-%m-%d %H:%M:%S")

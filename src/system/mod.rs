@@ -9,4 +9,5 @@ pub mod folder;
 pub mod git;
 pub mod ports;
 pub mod process;
+pub mod handover;
 pub mod socket;

@@ -86,6 +86,7 @@ mod tests {
         drop(first);
         assert!(connect(&path).is_err());
         bind(&path).unwrap();
+        let _second = bind(&path).unwrap();
         connect(&path).unwrap();
     }
 }

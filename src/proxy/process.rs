@@ -1,0 +1,261 @@
+//! `teal proxy` from start to end: takes the sockets of the proxy that it replaces, serves, and hands them on.
+
+use super::control::{Control, read_routes};
+use super::predecessors;
+use super::server::ProxyServer;
+use super::settings::Settings;
+use super::shared::Phase;
+use crate::system::{handover, socket};
+use crate::traffic::{Command, Reply, line, read, this_build};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Mutex, Notify};
+
+/// How long the proxy that is replaced may take to hand over and to step back.
+const HANDED_OVER: Duration = Duration::from_secs(5);
+
+/// What `teal proxy` is started with.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The file with the routes.
+    #[arg(long, value_name = "FILE")]
+    pub state: PathBuf,
+    /// Where the control socket is made.
+    #[arg(long, value_name = "SOCKET")]
+    pub socket: PathBuf,
+    /// The addresses to serve on.
+    #[arg(long, value_name = "ADDRESS", required = true, num_args = 1..)]
+    pub listen: Vec<SocketAddr>,
+    /// Peers that are believed when they say for whom they speak.
+    #[arg(long, value_name = "ADDRESS", num_args = 1..)]
+    pub trusted: Vec<IpAddr>,
+}
+
+/// Why the proxy cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// The state file cannot be read or is not one.
+    #[error("{0}")]
+    State(String),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}{}", hint(source))]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The control socket cannot be made.
+    #[error("cannot listen on the control socket {}: {source}", path.display())]
+    Control {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another proxy answers on the control socket and does not hand over.
+    #[error("the proxy that runs does not hand over its sockets: {0}")]
+    HandOver(io::Error),
+    /// Something that every process needs.
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need `setcap cap_net_bind_service=+ep` on the program"
+        }
+        io::ErrorKind::AddrInUse => "; `ss -ltnp` names the process that does",
+        _ => "",
+    }
+}
+
+/// Serves until it is told to end or a successor has taken over.
+pub fn run(args: &Args) -> Result<(), ProxyError> {
+    // Its own session: what ends the one who started it does not end it. A process that leads a group has one already.
+    let _ = nix::unistd::setsid();
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: &Args) -> Result<(), ProxyError> {
+    let routes = read_routes(&args.state).map_err(ProxyError::State)?;
+    let (predecessor, mut inherited) = take_over(&args.socket).map_err(ProxyError::HandOver)?;
+    let mut listeners = Vec::new();
+    for address in &args.listen {
+        listeners.push(listener(*address, &mut inherited)?);
+    }
+    drop(inherited);
+    let settings = Settings {
+        trusted: args.trusted.iter().map(IpAddr::to_canonical).collect(),
+        ..Settings::default()
+    };
+    let accepting = clones(&listeners)?;
+    let server = ProxyServer::start(accepting, routes, settings.clone())?;
+    let control = control(args, &server, listeners)?;
+    let answering = listen(&args.socket)?;
+    let answering = tokio::spawn(control.clone().serve(answering));
+    if let Some(predecessor) = predecessor {
+        release(predecessor).map_err(ProxyError::HandOver)?;
+        // Routes may have changed between the first look at the file and now.
+        let routes = read_routes(&args.state).map_err(ProxyError::State)?;
+        let _turn = control.reloading.lock().await;
+        server.shared().swap(routes);
+    }
+    tracing::info!(pid = std::process::id(), listen = ?args.listen, "proxy serves");
+    let mut signals = Signals::new()?;
+    let phase = signals.end_of_service(&control).await;
+    tracing::info!(pid = std::process::id(), ?phase, "proxy accepts no more");
+    control.close_listeners();
+    if phase == Phase::Finishing {
+        answering.abort();
+        // Whether it ended by itself or was aborted, the socket is closed now and a new proxy may take its place.
+        let _ = answering.await;
+        let _ = std::fs::remove_file(&args.socket);
+        server.end(phase, &settings).await;
+        return Ok(());
+    }
+    let shared = server.shared().clone();
+    let mut ending = std::pin::pin!(server.end(phase, &settings));
+    tokio::select! {
+        () = ending.as_mut() => {}
+        () = signals.end() => {
+            shared.enter_phase(Phase::Finishing);
+            ending.await;
+        }
+    }
+    let aside = predecessors::path_of(&args.socket, std::process::id());
+    // Whoever looks for it next finds that nobody answers, and removes it.
+    let _ = std::fs::remove_file(aside);
+    Ok(())
+}
+
+fn control(
+    args: &Args,
+    server: &ProxyServer,
+    listeners: Vec<TcpListener>,
+) -> Result<Arc<Control>, ProxyError> {
+    Ok(Arc::new(Control {
+        shared: server.shared().clone(),
+        state: args.state.clone(),
+        socket: args.socket.clone(),
+        build: this_build()?,
+        listeners: listeners.into(),
+        released: Notify::new(),
+        reloading: Mutex::new(()),
+    }))
+}
+
+/// What ends the process from outside.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Waits until a successor serves, or until somebody wants this process to end.
+    async fn end_of_service(&mut self, control: &Control) -> Phase {
+        tokio::select! {
+            () = control.released.notified() => Phase::Yielding,
+            () = self.end() => Phase::Finishing,
+        }
+    }
+}
+
+/// The sockets of the proxy that answers at `path`, and the conversation with it; nothing when nobody answers there.
+fn take_over(path: &Path) -> io::Result<(Option<UnixStream>, Vec<TcpListener>)> {
+    let Ok(mut stream) = socket::connect(path) else {
+        return Ok((None, Vec::new()));
+    };
+    stream.set_read_timeout(Some(HANDED_OVER))?;
+    stream.write_all(&line(&Command::TakeOver)?)?;
+    let (answer, sockets) = handover::receive(&stream)?;
+    let answer = String::from_utf8_lossy(&answer);
+    match read::<Reply>(&answer)? {
+        Reply::Sockets { .. } => {
+            let listeners = sockets.into_iter().map(TcpListener::from).collect();
+            Ok((Some(stream), listeners))
+        }
+        other => Err(io::Error::other(format!("it answered {other:?}"))),
+    }
+}
+
+/// Tells the predecessor that this process serves, and waits until it has heard it.
+fn release(mut predecessor: UnixStream) -> io::Result<()> {
+    predecessor.write_all(&line(&Command::Release)?)?;
+    let mut answer = Vec::new();
+    let mut byte = [0];
+    while answer.last() != Some(&b'\n') && predecessor.read(&mut byte)? > 0 {
+        answer.push(byte[0]);
+    }
+    match read::<Reply>(&String::from_utf8_lossy(&answer))? {
+        Reply::Released => Ok(()),
+        other => Err(io::Error::other(format!("it answered {other:?}"))),
+    }
+}
+
+/// A listener on the address: an inherited one if there is one, so that nobody who connects meanwhile is refused.
+fn listener(
+    wanted: SocketAddr,
+    inherited: &mut Vec<TcpListener>,
+) -> Result<TcpListener, ProxyError> {
+    let fits = |listener: &TcpListener| match listener.local_addr() {
+        Ok(bound) => bound.ip() == wanted.ip() && [0, bound.port()].contains(&wanted.port()),
+        Err(_) => false,
+    };
+    if let Some(found) = inherited.iter().position(fits) {
+        return Ok(inherited.remove(found));
+    }
+    TcpListener::bind(wanted).map_err(|source| ProxyError::Listen {
+        address: wanted,
+        source,
+    })
+}
+
+fn listen(path: &Path) -> Result<UnixListener, ProxyError> {
+    let bound = socket::bind(path).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        UnixListener::from_std(listener)
+    });
+    bound.map_err(|source| ProxyError::Control {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn clones(listeners: &[TcpListener]) -> io::Result<Vec<TcpListener>> {
+    listeners.iter().map(TcpListener::try_clone).collect()
+}
+
+/// Each connection takes two descriptors; the usual soft limit of 1024 is for programs that still use `select`.
+fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // With fewer descriptors the proxy serves fewer connections, that is all.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}

@@ -1,0 +1,154 @@
+//! The data plane as one thing: handed its listeners and its routes, it serves until it is told to end.
+
+use super::connection::Incoming;
+use super::settings::Settings;
+use super::shared::{Phase, Shared};
+use super::worker::{Handle, Worker};
+use crate::domain::RouteTable;
+use std::io;
+use std::net::TcpListener as StdTcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How long accepting pauses when the system has no more descriptors.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// A data plane that serves.
+pub struct ProxyServer {
+    shared: Arc<Shared>,
+    acceptors: JoinSet<()>,
+    workers: Arc<Workers>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+/// The workers, who get connections in turn; none once the process accepts no more.
+struct Workers(Vec<Handle>);
+
+impl ProxyServer {
+    /// Serves these routes on these listeners. Has to be called inside a Tokio runtime, which accepts the connections;
+    /// they are served by threads of the proxy's own.
+    pub fn start(
+        listeners: Vec<StdTcpListener>,
+        routes: RouteTable,
+        settings: Settings,
+    ) -> io::Result<ProxyServer> {
+        let shared = Shared::new(routes);
+        let settings = Arc::new(settings);
+        let mut handles = Vec::new();
+        for number in 0..settings.workers.max(1) {
+            let worker = Worker {
+                shared: shared.clone(),
+                pool: Arc::default(),
+                settings: settings.clone(),
+                open: Default::default(),
+            };
+            handles.push(worker.start(format!("proxy-{number}"))?);
+        }
+        let workers = Arc::new(Workers(handles));
+        let mut acceptors = JoinSet::new();
+        for listener in listeners {
+            listener.set_nonblocking(true)?;
+            let listener = TcpListener::from_std(listener)?;
+            acceptors.spawn(accept(listener, workers.clone(), shared.phases()));
+        }
+        Ok(ProxyServer {
+            shared,
+            acceptors,
+            workers,
+            threads: Vec::new(),
+        })
+    }
+
+    /// The state behind every connection.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Accepts no more, lets each connection end in the phase's way, and returns when the last one has.
+    pub async fn end(mut self, phase: Phase, settings: &Settings) {
+        self.shared.enter_phase(phase.max(Phase::Yielding));
+        while self.acceptors.join_next().await.is_some() {}
+        if let Some(workers) = Arc::into_inner(self.workers) {
+            self.threads = workers.0.into_iter().map(Handle::close).collect();
+        }
+        let shared = self.shared;
+        let threads = self.threads;
+        let joined = tokio::task::spawn_blocking(move || {
+            threads.into_iter().for_each(|thread| {
+                // A thread that panicked has nothing left to finish.
+                let _ = thread.join();
+            });
+        });
+        let mut joined = std::pin::pin!(joined);
+        if phase == Phase::Yielding {
+            let left = tokio::time::timeout(settings.yielding, joined.as_mut()).await;
+            if left.is_ok() {
+                return;
+            }
+            shared.enter_phase(Phase::Finishing);
+        }
+        let _ = joined.await;
+    }
+}
+
+async fn accept(listener: TcpListener, workers: Arc<Workers>, mut phases: watch::Receiver<Phase>) {
+    let mut turn = 0;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = phases.wait_for(|phase| *phase != Phase::Serving) => break,
+        };
+        turn += 1;
+        match accepted {
+            Ok((stream, peer)) => workers.give(turn, stream, peer),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!("cannot accept connections: {error}");
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+    give_the_waiting(listener, &workers, *phases.borrow());
+}
+
+/// Connections that the kernel has accepted for us would be reset when the listener closes; when a successor has the
+/// same listener, they wait for it there.
+fn give_the_waiting(listener: TcpListener, workers: &Workers, phase: Phase) {
+    if phase == Phase::Yielding {
+        return;
+    }
+    let Ok(listener) = listener.into_std() else {
+        return;
+    };
+    let waiting = std::iter::from_fn(|| listener.accept().ok());
+    for (turn, (stream, peer)) in waiting.enumerate() {
+        if stream.set_nonblocking(true).is_ok() {
+            workers.give_std(turn, Incoming { stream, peer });
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
+}
+
+impl Workers {
+    fn give(&self, turn: usize, stream: tokio::net::TcpStream, peer: std::net::SocketAddr) {
+        if let Ok(stream) = stream.into_std() {
+            self.give_std(turn, Incoming { stream, peer });
+        }
+    }
+
+    fn give_std(&self, turn: usize, incoming: Incoming) {
+        if let Some(worker) = self.0.get(turn % self.0.len().max(1)) {
+            worker.give(incoming);
+        }
+    }
+}

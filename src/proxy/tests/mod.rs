@@ -1,0 +1,9 @@
+//! The data plane in this process, between small services and clients on real sockets.
+
+mod failures;
+mod messages;
+mod routing;
+mod smuggling;
+mod switching;
+mod websockets;
+mod world;

@@ -1,0 +1,139 @@
+//! The words spoken over the proxy's control socket: one line of JSON asks, one line answers.
+
+use super::Measure;
+use crate::domain::{Color, EnvId};
+use crate::system::socket;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+
+/// What a proxy can be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Command {
+    /// Who are you?
+    Identify,
+    /// Read the state file again and serve by it.
+    Reload,
+    /// One environment's counters.
+    Measure {
+        /// Whose.
+        env: EnvId,
+    },
+    /// Answer as soon as the color has nothing in flight, or when the time is over.
+    Drain {
+        /// Whose traffic.
+        env: EnvId,
+        /// The color that should fall silent.
+        color: Color,
+        /// How long to wait at most, in milliseconds.
+        within_ms: u64,
+    },
+    /// All counters in the text format of Prometheus.
+    Metrics,
+    /// Give me your listening sockets; [`Command::Release`] on the same connection follows when I serve.
+    TakeOver,
+    /// I serve now: accept no more, finish what you have, and end.
+    Release,
+}
+
+/// A proxy's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Reply {
+    /// To [`Command::Identify`].
+    Proxy(Identity),
+    /// To [`Command::Reload`]: this generation is served from now on.
+    Serving {
+        /// The table's number.
+        generation: u64,
+    },
+    /// To [`Command::Measure`]; absent for an environment that has no route.
+    Measured {
+        /// The counters.
+        measure: Option<Box<Measure>>,
+    },
+    /// To [`Command::Drain`]: what is still in flight.
+    Left {
+        /// Requests without a complete answer.
+        requests: u64,
+        /// Open upgraded connections.
+        tunnels: u64,
+    },
+    /// To [`Command::Metrics`].
+    Metrics {
+        /// The exposition.
+        text: String,
+    },
+    /// To [`Command::TakeOver`]: the sockets come as ancillary data with this line, in this order.
+    Sockets {
+        /// What each is bound to.
+        addresses: Vec<SocketAddr>,
+    },
+    /// To [`Command::Release`].
+    Released,
+    /// It could not be done.
+    Failed {
+        /// Why, in one sentence without a full stop.
+        cause: String,
+    },
+}
+
+/// Which program a proxy process runs, and on what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its process id.
+    pub pid: u32,
+    /// The build: version, device, inode, size and modification time of the program file.
+    pub build: String,
+    /// The addresses it accepts on.
+    pub listen: Vec<SocketAddr>,
+    /// The generation of the table it serves by.
+    pub generation: u64,
+}
+
+/// What is executed to start another process of this very program, even when its file has been replaced meanwhile.
+pub const THIS_PROGRAM: &str = "/proc/self/exe";
+
+/// Which build this process runs: a program file that was replaced has another answer.
+pub fn this_build() -> io::Result<String> {
+    use std::os::unix::fs::MetadataExt;
+    let file = std::fs::metadata(THIS_PROGRAM)?;
+    let version = env!("CARGO_PKG_VERSION");
+    let (device, inode, size) = (file.dev(), file.ino(), file.size());
+    let changed = file.mtime_nsec() + file.mtime() * 1_000_000_000;
+    Ok(format!("{version} {device}:{inode}:{size}:{changed}"))
+}
+
+/// Asks the proxy at this socket, and waits for its answer for so long.
+pub async fn ask(path: &Path, command: &Command, within: Duration) -> io::Result<Reply> {
+    let conversation = async {
+        let stream = socket::connect(path)?;
+        stream.set_nonblocking(true)?;
+        let mut stream = UnixStream::from_std(stream)?;
+        stream.write_all(&line(command)?).await?;
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).await?;
+        read(&answer)
+    };
+    tokio::time::timeout(within, conversation).await?
+}
+
+/// A word as one line.
+pub fn line(word: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(word)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// The word in a line.
+pub fn read<'a, T: Deserialize<'a>>(line: &'a str) -> io::Result<T> {
+    match line.is_empty() {
+        true => Err(io::ErrorKind::UnexpectedEof.into()),
+        false => Ok(serde_json::from_str(line)?),
+    }
+}
