@@ -12,24 +12,42 @@
 //! The modules stand in reading order, from the ground up. Imports point toward the ground only.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-// Ground: words and configuration, no side effects.
-pub mod config;
+// Ground: the words, and the configuration as it is meant. No side effects.
 pub mod domain;
-pub mod intake;
+
+pub mod config;
 
 // Tools: the only callers of the operating system, and the memory.
-pub mod store;
 pub mod system;
 
-// Nouns: what a deployment handles.
+pub mod store;
+
+// Nouns: what deployments are made of.
 pub mod release;
-// Nouns.
 pub mod service;
-// Nouns: what a deployment is made of.
 pub mod traffic;
 
-// Verbs.
+pub mod report;
+
+// Verbs: what happens to a push.
 pub mod journal;
 
-// Doors.
+pub mod queue;
+
+pub mod pipeline;
+
+pub mod caretaker;
+pub mod reconcile;
+pub mod recovery;
+pub mod worker;
+
+// Doors: how people, forges and git come in.
+pub mod web;
+
+pub mod intake;
+
 pub mod proxy;
+
+pub mod setup;
+
+pub mod server;

@@ -1,3 +1,4 @@
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +30,35 @@ pub struct Recipe {
     pub origins: BTreeMap<String, Origin>,
     /// What people should know and nothing refuses: "`engines.node` asks for 22, this server has 20.1.0".
     pub warnings: Vec<String>,
+}
+
+impl Recipe {
+    /// Whether install, build and test may see this variable of the app's configuration.
+    pub fn build_sees(&self, name: &str) -> bool {
+        let matches = |pattern: &String| Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(name));
+        self.steps.env.iter().any(matches)
+    }
+}
+
+impl Steps {
+    /// The files, relative to the app's folder, whose change needs no rebuild.
+    pub fn ignored(&self) -> GlobSet {
+        glob_set(&self.ignore)
+    }
+
+    /// The files, relative to the app's folder, that decide whether the migration has to run again.
+    pub fn migration_files(&self) -> GlobSet {
+        glob_set(&self.migrate_inputs)
+    }
+}
+
+/// The patterns were checked when the recipe was read; one that is none after all matches nothing.
+fn glob_set(patterns: &[String]) -> GlobSet {
+    let mut set = GlobSetBuilder::new();
+    for glob in patterns.iter().filter_map(|pattern| Glob::new(pattern).ok()) {
+        set.add(glob);
+    }
+    set.build().unwrap_or_default()
 }
 
 /// The commands that prepare a release.

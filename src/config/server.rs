@@ -2,6 +2,7 @@ use super::{ConfigError, Secret};
 use crate::domain::{AppName, Color, EnvId, Mode, Redirect};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +34,11 @@ impl Server {
     pub fn environment(&self, id: &EnvId) -> Option<&Environment> {
         let app = self.apps.get(&id.app)?;
         app.environments.iter().find(|env| &env.id == id)
+    }
+
+    /// The bare repository of an app.
+    pub fn repo_path(&self, app: &AppName) -> PathBuf {
+        self.state_dir.join("repos").join(format!("{app}.git"))
     }
 
     /// All environments of all apps.
@@ -93,6 +99,15 @@ pub enum Proxy {
 }
 
 impl Proxy {
+    /// The port that people reach environments by.
+    pub fn public_port(&self) -> u16 {
+        let listen = match self {
+            Proxy::Embedded { listen } => listen,
+            Proxy::Nginx(nginx) => &nginx.listen,
+        };
+        listen.first().map_or(80, SocketAddr::port)
+    }
+
     /// Every address it listens on.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         match self {
@@ -137,6 +152,20 @@ pub struct App {
 }
 
 impl App {
+    /// The branch that a clone of the app's repository checks out: production's, where that is one branch by name.
+    pub fn main_branch(&self) -> &str {
+        let production = self.environments.iter().find(|env| env.id.env.as_str() == "production");
+        production
+            .or(self.environments.first())
+            .into_iter()
+            .flat_map(|env| &env.refs)
+            .find_map(|rule| match rule {
+                RefRule::Branch(name) if !name.contains(['*', '?', '[', '{']) => Some(name.as_str()),
+                _ => None,
+            })
+            .unwrap_or("main")
+    }
+
     /// The environments that take this ref (`refs/heads/main`), in the order of the file. A ref that is neither branch
     /// nor tag maps to nothing.
     pub fn environments_for(&self, ref_name: &str) -> Vec<&Environment> {
@@ -232,6 +261,15 @@ pub enum RefRule {
     Branch(String),
     /// A tag by name or glob.
     Tag(String),
+}
+
+impl fmt::Display for RefRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RefRule::Branch(pattern) => f.write_str(pattern),
+            RefRule::Tag(pattern) => write!(f, "tag {pattern}"),
+        }
+    }
 }
 
 impl RefRule {

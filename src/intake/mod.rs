@@ -14,8 +14,10 @@ mod envelope;
 mod gitea;
 mod github;
 mod gitlab;
+mod hooks;
 #[cfg(test)]
 mod noise;
+mod receive;
 mod ref_name;
 mod refusal;
 mod said;
@@ -23,6 +25,9 @@ mod said;
 mod samples;
 #[cfg(test)]
 mod tests;
+mod watching;
 
+pub use hooks::hooks;
+pub use receive::webhooks;
 pub use ref_name::{RefNameError, check as check_ref_name};
 pub use refusal::Refusal;

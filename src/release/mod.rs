@@ -7,6 +7,7 @@ mod backup;
 mod checkout;
 mod links;
 mod slot;
+mod variables;
 
 pub use backup::{
     About, Backup, BackupError, Difference, Manifest, Shelf, Verified, hash_files, restore, seal,
@@ -14,4 +15,5 @@ pub use backup::{
 };
 pub use checkout::{CheckedOut, CheckoutError, checkout, forget};
 pub use links::{LinkError, Linked, link_shared};
+pub use variables::{Variables, VariablesError, Version};
 pub use slot::{SlotError, Slots};

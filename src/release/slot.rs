@@ -145,6 +145,17 @@ impl Slots {
         Ok(symlink_atomic(&target, &link)?)
     }
 
+    /// Removes `current`, durably: nothing serves.
+    pub fn unlink_current(&self) -> Result<(), SlotError> {
+        let link = self.current();
+        let gone = match std::fs::symlink_metadata(&link) {
+            Ok(facts) if facts.is_symlink() => std::fs::remove_file(&link)
+                .and_then(|()| std::fs::File::open(&self.root)?.sync_all()),
+            _ => Ok(()),
+        };
+        Ok(gone.at("remove", &link)?)
+    }
+
     /// Empties a slot, and forgets what was checked out in it.
     pub fn clear(&self, color: Color) -> Result<(), SlotError> {
         forget(&self.index(color))?;

@@ -136,6 +136,28 @@ impl Services {
         Ok(self.place(key)?.read_status())
     }
 
+    /// The services whose names begin so and that run; those whose supervisor is gone get a new one.
+    pub async fn running(&self, prefix: &str) -> Result<Vec<Service>, ServiceError> {
+        let folder = self.run_dir.join("services");
+        let mut names: Vec<String> = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .filter(|name| name.starts_with(prefix) && !name.ends_with(".sock"))
+                .collect(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => {
+                let (act, path) = ("read", folder);
+                return Err(FileError { act, path, source }.into());
+            }
+        };
+        names.sort();
+        let mut running = Vec::new();
+        for name in names {
+            running.extend(self.find(&name).await?);
+        }
+        Ok(running)
+    }
+
     fn place(&self, key: &str) -> Result<Place, ServiceError> {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
         let good =

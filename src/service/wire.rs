@@ -250,6 +250,16 @@ pub struct Stopped {
     pub exit: Option<Exit>,
 }
 
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.how {
+            How::Gone => f.write_str("had ended"),
+            How::Term => f.write_str("stopped"),
+            How::Kill => write!(f, "killed ({} processes)", self.killed),
+        }
+    }
+}
+
 /// One request to a supervisor: a line on its socket.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]

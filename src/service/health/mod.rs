@@ -8,6 +8,7 @@ pub use verdict::{Cause, NotReady};
 
 use super::client::Service;
 use crate::system::{ports, process};
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -19,6 +20,12 @@ pub struct Ready {
     pub took: Duration,
     /// How many probes.
     pub attempts: u32,
+}
+
+impl fmt::Display for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ready after {} ms, {} probes", self.took.as_millis(), self.attempts)
+    }
 }
 
 /// How long a wrong state that rarely rights itself (another port, a redirect) may last before it is final.

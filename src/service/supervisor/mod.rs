@@ -13,7 +13,7 @@ mod log;
 mod mask;
 mod output;
 mod stop;
-mod tail;
+pub(in crate::service) mod tail;
 
 pub(crate) use tail::readable;
 

@@ -9,7 +9,7 @@ const LONGEST: usize = 16 * 1024;
 
 /// Keeps the last lines of what passes.
 #[derive(Default)]
-pub(super) struct Tail {
+pub(in crate::service) struct Tail {
     lines: VecDeque<String>,
     open: Vec<u8>,
 }

@@ -1,6 +1,7 @@
 use super::{GitError, Repo, commit_id, oid, plain};
 use crate::domain::CommitId;
 use git2::{Delta, DiffOptions, ErrorCode, ObjectType, Oid, Sort, Tree};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// What people are shown of a commit. All text is one line, without control characters, cut to size.
@@ -177,6 +178,32 @@ impl Repo {
         paths.sort();
         paths.dedup();
         Ok(paths)
+    }
+
+    /// A digest of the names, modes and contents of the files below `dir` that `chosen` picks by their path in it.
+    pub fn digest_of(
+        &self,
+        commit: &CommitId,
+        dir: &str,
+        chosen: impl Fn(&str) -> bool,
+    ) -> Result<String, GitError> {
+        let mut tree = self.tree(commit)?;
+        let dir = clean(dir);
+        if !dir.is_empty() {
+            let found = self.entry(commit, dir)?.filter(|entry| entry.kind() == Some(ObjectType::Tree));
+            let Some(entry) = found else { return Ok(String::new()) };
+            tree = self.git.find_tree(entry.id()).map_err(self.error("read a folder"))?;
+        }
+        let mut digest = Sha256::new();
+        let walked = tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
+            let path = format!("{folder}{}", String::from_utf8_lossy(entry.name_bytes()));
+            if entry.kind() != Some(ObjectType::Tree) && chosen(&path) {
+                digest.update(format!("{:o} {} {path}\0", entry.filemode_raw(), entry.id()));
+            }
+            git2::TreeWalkResult::Ok
+        });
+        walked.map_err(self.error("read a tree"))?;
+        Ok(hex::encode(digest.finalize()))
     }
 
     pub(crate) fn tree(&self, commit: &CommitId) -> Result<Tree<'_>, GitError> {

@@ -174,6 +174,29 @@ impl Repo {
         }
     }
 
+    /// The commit behind an object's id: itself, or what an annotated tag leads to. Nothing when it is not here.
+    pub fn peel_commit(&self, object: &CommitId) -> Result<Option<CommitId>, GitError> {
+        self.peel(oid(object)?)
+    }
+
+    /// Every branch and tag that was pushed here, with its commit.
+    pub fn tips(&self) -> Result<Vec<(String, CommitId)>, GitError> {
+        let mut tips = self.refs("refs/heads/*")?;
+        tips.extend(self.refs("refs/tags/*")?);
+        Ok(tips)
+    }
+
+    /// Every branch and tag of the remote as it was fetched last, by its name there.
+    pub fn remote_tips(&self) -> Result<Vec<(String, CommitId)>, GitError> {
+        let found = self.refs(&format!("{REMOTE}/*"))?.into_iter();
+        Ok(found
+            .filter_map(|(name, commit)| {
+                let rest = name.strip_prefix(REMOTE)?;
+                Some((format!("refs{rest}"), commit))
+            })
+            .collect())
+    }
+
     fn peel(&self, id: Oid) -> Result<Option<CommitId>, GitError> {
         let object = match self.git.find_object(id, None) {
             Ok(object) => object,

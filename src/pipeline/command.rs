@@ -1,0 +1,162 @@
+//! The app's own commands: with what they may see, where they log, and how their end becomes the step's.
+
+use super::outcome::{Stop, Trouble};
+use super::{Run, Tools};
+use crate::config::Environment;
+use crate::domain::{Color, Step};
+use crate::release::{Slots, Version};
+use crate::service::{Job, JobEnd, JobExit};
+use crate::store::environments::Release;
+use crate::system::{files, users};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How much of the app's configuration a command sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// Install, build, test: only what `build.env` names, no port, no color.
+    Build,
+    /// Migrations, hooks and services: everything.
+    App,
+}
+
+/// Runs one of the recipe's commands to its end.
+pub async fn command(
+    run: &Run<'_>,
+    step: Step,
+    line: &str,
+    sight: Sight,
+    deadline: Duration,
+) -> Result<(), Stop> {
+    let place = run.place()?;
+    let logs = run.tools.logs(run.id());
+    files::create_dir(&logs, 0o750)?;
+    let job = Job {
+        command: line.to_owned(),
+        cwd: place.app_dir(),
+        env: place.environment(sight),
+        log: logs.join(format!("{step}.log")),
+        deadline,
+        low_priority: sight == Sight::Build,
+        run_as: None,
+        mask: Vec::new(),
+    };
+    let cancelled = async {
+        run.cancel.wait().await;
+    };
+    let end = crate::service::run_job(&run.tools.exe, job, cancelled).await?;
+    judge(run, step, line, end)
+}
+
+fn judge(run: &Run<'_>, step: Step, line: &str, end: JobEnd) -> Result<(), Stop> {
+    let cause = match end.exit {
+        JobExit::Exited(exit) if exit.is_success() => return Ok(()),
+        JobExit::Exited(exit) => format!("`{}` {exit}", shown(line)),
+        JobExit::DeadlinePassed(deadline) => format!(
+            "`{}` did not end within {} and was killed with everything it had started",
+            shown(line),
+            crate::report::duration(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX))
+        ),
+        JobExit::Cancelled => {
+            return Err(Stop::Cancelled(run.cancel.pulled().unwrap_or_default()));
+        }
+    };
+    let next = format!("teal logs {} shows the whole output of {step}", run.id());
+    Err(Trouble::new(cause).tail(end.tail).next(next).into())
+}
+
+/// A command as people recognise it: its first line, cut to size.
+fn shown(line: &str) -> String {
+    let first = line.trim().lines().next().unwrap_or_default();
+    let mut short: String = first.chars().take(80).collect();
+    if short.len() < line.trim().len() {
+        short.push('…');
+    }
+    short
+}
+
+/// A release in a slot, with what its processes are told about themselves.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The tools.
+    pub tools: &'a Tools,
+    /// The environment.
+    pub env: &'a Environment,
+    /// Its folders.
+    pub slots: &'a Slots,
+    /// The slot.
+    pub color: Color,
+    /// The release in it.
+    pub release: &'a Release,
+    /// The app's configuration for it.
+    pub variables: &'a Version,
+}
+
+impl Place<'_> {
+    /// The folder that the app's commands run in.
+    pub fn app_dir(&self) -> PathBuf {
+        self.slots.slot(self.color).join(&self.release.recipe.dir)
+    }
+
+    /// What a command sees here.
+    pub fn environment(&self, sight: Sight) -> Vec<(String, String)> {
+        let recipe = &self.release.recipe;
+        let mut env = base(self.tools, &self.app_dir(), &recipe.path);
+        env.push(("TEAL_APP".into(), self.env.id.app.to_string()));
+        env.push(("TEAL_COMMIT".into(), self.release.commit.to_string()));
+        let values = self.variables.values.iter();
+        let values = values.map(|(name, value)| (name.clone(), value.clone()));
+        match sight {
+            Sight::Build => {
+                env.push(("CI".into(), "true".into()));
+                env.extend(values.filter(|(name, _)| recipe.build_sees(name)));
+            }
+            Sight::App => {
+                env.extend(values);
+                env.extend(self.facts());
+            }
+        }
+        env
+    }
+
+    fn facts(&self) -> [(String, String); 7] {
+        [
+            ("PORT", self.env.ports.of(self.color).to_string()),
+            ("TEAL_ENVIRONMENT", self.env.id.env.to_string()),
+            ("TEAL_COLOR", self.color.to_string()),
+            ("TEAL_REF", self.release.ref_name.clone()),
+            ("TEAL_DEPLOYMENT", self.release.deployment.to_string()),
+            (
+                "TEAL_RELEASE_DIR",
+                self.slots.slot(self.color).display().to_string(),
+            ),
+            ("TEAL_SHARED_DIR", self.slots.shared().display().to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+    }
+}
+
+/// What every command sees: where programs are found, a home for caches, a plain locale. Nothing of the server's own
+/// environment is passed on.
+fn base(tools: &Tools, app_dir: &Path, path: &[String]) -> Vec<(String, String)> {
+    let own = tools.exe.parent().map(|dir| dir.display().to_string());
+    let found = path
+        .iter()
+        .map(|dir| app_dir.join(dir).display().to_string())
+        .chain([users::search_path()])
+        .chain(own)
+        .collect::<Vec<_>>()
+        .join(":");
+    let user = users::own();
+    [
+        ("PATH", found),
+        ("HOME", user.home),
+        ("USER", user.name.clone()),
+        ("LOGNAME", user.name),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("TERM", "dumb".to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}

@@ -1,0 +1,83 @@
+//! The world as it is committed: which color serves, with which release. Recovery, a failed deployment and a rollback
+//! all end by making the world equal it again.
+
+use super::command::Place;
+use super::outcome::{Stop, Trouble};
+use super::processes::{self, WEB};
+use super::{Tools, health};
+use crate::config::Environment;
+use crate::domain::{Color, Upstreams};
+use crate::service::wait_ready;
+use crate::store::environments::Standing;
+
+/// Makes route, `current` and the services of the active color equal what is committed. Gives the number of processes
+/// that had to be started.
+pub async fn uphold(tools: &Tools, env: &Environment) -> Result<usize, Stop> {
+    let standing = tools.journal.standing(&env.id).await?;
+    let started = revive_color(tools, env, standing.active, &standing).await?;
+    let shares = standing.active.map(Upstreams::all_to).unwrap_or_default();
+    tools
+        .traffic
+        .apply(&env.id, move |route| {
+            route.shares = shares;
+            route.paused = false;
+        })
+        .await?;
+    let slots = tools.slots(env);
+    match standing.active {
+        Some(active) => slots.flip(active)?,
+        None => slots.unlink_current()?,
+    }
+    Ok(started)
+}
+
+/// Starts whatever does not run of the release in that color, and waits until its web process is ready.
+pub(super) async fn revive_color(
+    tools: &Tools,
+    env: &Environment,
+    color: Option<Color>,
+    standing: &Standing,
+) -> Result<usize, Stop> {
+    let Some(color) = color else {
+        return Ok(0);
+    };
+    let Some(release) = standing.slots.of(color) else {
+        return Err(Trouble::new(format!(
+            "{color} should serve, but its slot holds no whole release"
+        ))
+        .next(format!("teal rollback {} --to a backup", env.id.env))
+        .into());
+    };
+    let variables = tools.variables(&env.id).load(&release.env_digest)?;
+    let slots = tools.slots(env);
+    let place = Place {
+        tools,
+        env,
+        slots: &slots,
+        color,
+        release,
+        variables: &variables,
+    };
+    let started = processes::revive(&place).await?;
+    if started > 0
+        && let Some(web) = processes::find(tools, &env.id, color, WEB, 0).await?
+    {
+        let probe = health::probe(env, color, &release.recipe);
+        if let Err(why) = wait_ready(&web, &probe, release.recipe.health.timeout).await {
+            tracing::warn!(env = %env.id, %color, %why, "the service was started again but is not ready yet");
+        }
+    }
+    Ok(started)
+}
+
+/// What serves according to a standing, in words.
+pub fn serving(standing: &Standing) -> String {
+    match (standing.active, standing.serving()) {
+        (Some(color), Some(release)) => format!(
+            "{color} serves {} (deployment {})",
+            release.commit.short(),
+            release.deployment
+        ),
+        _ => "nothing serves yet".to_owned(),
+    }
+}

@@ -1,0 +1,139 @@
+//! Brings the commit into the bare repository, holds it against collection, and reads its recipe.
+
+use super::outcome::{Done, Stop, Trouble};
+use super::{Run, Tools};
+use crate::config::RepoView;
+use crate::config::{App, Recipe};
+use crate::domain::{CommitId, Origin};
+use crate::queue::shown_ref;
+use crate::store::environments::Release;
+use crate::system::git::{Fetch, Remote, Repo};
+use crate::system::programs;
+use std::time::Duration;
+
+/// How long a remote may take.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+pub(super) async fn fetch(run: &mut Run<'_>) -> Result<Done, Stop> {
+    let done = bring(run).await?;
+    let (id, commit) = (run.id(), run.deployment.commit.clone());
+    let recipe = {
+        let repo = run.repo()?;
+        repo.hold(id, &commit)?;
+        recipe(&repo, &commit)?
+    };
+    for warning in recipe.warnings.clone() {
+        run.note(warning).await?;
+    }
+    run.release = Some(Release {
+        deployment: id,
+        commit,
+        ref_name: run.deployment.ref_name.clone(),
+        recipe,
+        env_digest: run.variables.digest.clone(),
+        backup: None,
+        served: false,
+    });
+    let digest = run.variables.digest.clone();
+    let change = run
+        .tools
+        .journal
+        .write(move |entry| entry.change(id, |deployment| deployment.env_digest = Some(digest)));
+    change.await?;
+    Ok(done)
+}
+
+async fn bring(run: &mut Run<'_>) -> Result<Done, Stop> {
+    let wanted = run.deployment.commit.clone();
+    let Some(remote) = &run.app.repo else {
+        return here(run, &wanted).await;
+    };
+    if run.deployment.origin == Origin::Cli && run.repo()?.contains(&wanted)? {
+        return Ok(Done::Skipped("the commit is here".to_owned()));
+    }
+    tokio::select! {
+        fetched = transfer(run.tools, run.app) => fetched?,
+        why = run.cancel.wait() => return Err(Stop::Cancelled(why)),
+    }
+    let tip = run.repo()?.remote_tip(&run.deployment.ref_name)?;
+    match tip {
+        Some(tip) if tip == wanted => Ok(Done::Ran(String::new())),
+        Some(tip) => moved_on(run, tip).await,
+        None => Err(Trouble::new(format!(
+            "{} is no longer in {remote}",
+            shown_ref(&run.deployment.ref_name)
+        ))
+        .next("push it again, or deploy another ref")
+        .into()),
+    }
+}
+
+/// Fetches all branches and tags of the app's remote into a namespace of their own.
+pub async fn transfer(tools: &Tools, app: &App) -> Result<(), Stop> {
+    let Some(remote) = &app.repo else {
+        return Ok(());
+    };
+    let remote = Remote {
+        url: remote.clone(),
+        credentials: app.credentials.clone(),
+        known_hosts: tools.server.state_dir.join("known_hosts"),
+    };
+    Ok(remote
+        .fetch(&tools.repo_path(app), &Fetch::Everything, DEADLINE)
+        .await?)
+}
+
+/// An app that is pushed straight to this server has its commits here already; a tag is peeled.
+async fn here(run: &mut Run<'_>, wanted: &CommitId) -> Result<Done, Stop> {
+    let commit = run.repo()?.peel_commit(wanted)?;
+    match commit {
+        Some(commit) => {
+            set_commit(run, commit).await?;
+            Ok(Done::Skipped("the commit is here".to_owned()))
+        }
+        None => Err(Trouble::new(format!(
+            "commit {} is not in {}: it was removed by a later push",
+            wanted.short(),
+            run.tools.repo_path(run.app).display()
+        ))
+        .next("push again")
+        .into()),
+    }
+}
+
+/// A webhook deploys its ref's present tip only, whatever commit the delivery named: an old or repeated delivery can
+/// never bring an old commit back.
+async fn moved_on(run: &mut Run<'_>, tip: CommitId) -> Result<Done, Stop> {
+    let named = run.deployment.commit.clone();
+    let peeled = run.repo()?.peel_commit(&named)?;
+    let told = (peeled.as_ref() != Some(&tip)).then(|| {
+        format!(
+            "{} is at {} now, so that is deployed instead of {}",
+            shown_ref(&run.deployment.ref_name),
+            tip.short(),
+            named.short()
+        )
+    });
+    set_commit(run, tip).await?;
+    Ok(Done::Ran(told.unwrap_or_default()))
+}
+
+/// The recipe of a commit, read from git without a checkout.
+pub(super) fn recipe(repo: &Repo, commit: &CommitId) -> Result<Recipe, Stop> {
+    let tree = repo.tree(commit)?;
+    let view = RepoView::of_tree(repo.git(), &tree);
+    Ok(Recipe::resolve(&view, &programs::version)?)
+}
+
+async fn set_commit(run: &mut Run<'_>, commit: CommitId) -> Result<(), Stop> {
+    if run.deployment.commit != commit {
+        run.deployment.commit = commit.clone();
+        let id = run.id();
+        let change = run
+            .tools
+            .journal
+            .write(move |entry| entry.change(id, |deployment| deployment.commit = commit));
+        change.await?;
+    }
+    Ok(())
+}

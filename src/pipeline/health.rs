@@ -1,0 +1,79 @@
+//! Probes the new release until it is ready.
+
+use super::Run;
+use super::outcome::{Done, Stop, Trouble};
+use super::processes::{self, SETTLE, WEB};
+use crate::config::{Environment, Recipe};
+use crate::domain::Color;
+use crate::service::{NotReady, Probe, Service, wait_ready};
+
+pub(super) async fn health(run: &mut Run<'_>) -> Result<Done, Stop> {
+    let recipe = run.recipe()?.clone();
+    let mut told = Vec::new();
+    for (name, number) in processes::names(&recipe, |_, _| true) {
+        let service = processes::find(run.tools, &run.env.id, run.color, &name, number).await?;
+        let Some(service) = service else {
+            // Workers that have to wait for the switch are not there yet.
+            continue;
+        };
+        let checked = async {
+            match name.as_str() {
+                WEB => ready(run, &recipe, &service, number)
+                    .await
+                    .map(|words| told.push(words)),
+                _ => stays(run, &name, number, &service).await,
+            }
+        };
+        tokio::select! {
+            checked = checked => checked?,
+            why = run.cancel.wait() => return Err(Stop::Cancelled(why)),
+        }
+    }
+    Ok(Done::Ran(told.join(", ")))
+}
+
+/// How the web process of that color is probed.
+pub(super) fn probe(env: &Environment, color: Color, recipe: &Recipe) -> Probe {
+    Probe {
+        port: env.ports.of(color),
+        host: env.domains.first().cloned(),
+        health: recipe.health.clone(),
+    }
+}
+
+async fn ready(
+    run: &Run<'_>,
+    recipe: &Recipe,
+    service: &Service,
+    number: u16,
+) -> Result<String, Stop> {
+    let mut probe = probe(run.env, run.color, recipe);
+    probe.port += number;
+    match wait_ready(service, &probe, recipe.health.timeout).await {
+        Ok(ready) => Ok(ready.to_string()),
+        Err(why) => Err(unready(run, number, &why)?.into()),
+    }
+}
+
+fn unready(run: &Run<'_>, number: u16, why: &NotReady) -> Result<Trouble, Stop> {
+    let (place, name) = (run.place()?, WEB);
+    Ok(Trouble::new(why)
+        .tail(processes::last_lines(&place, name, number))
+        .next(format!(
+            "teal logs {} --step service shows what the service printed",
+            run.id()
+        )))
+}
+
+/// A process that nobody can ask counts as well when it does not end at once.
+async fn stays(run: &Run<'_>, name: &str, number: u16, service: &Service) -> Result<(), Stop> {
+    let place = run.place()?;
+    match tokio::time::timeout(SETTLE, service.exited()).await {
+        Err(_) => Ok(()),
+        Ok(exit) => Err(Trouble::new(format!(
+            "the process `{name}` {exit} right after it was started"
+        ))
+        .tail(processes::last_lines(&place, name, number))
+        .into()),
+    }
+}

@@ -1,0 +1,105 @@
+//! Moves the database forward: once per environment and change, before the new service starts. The old release has to
+//! live with the result, so it is probed again afterwards.
+
+use super::command::{Sight, command};
+use super::outcome::{Done, Need, Stop, Trouble};
+use super::processes::{self, WEB};
+use super::{Run, keys};
+use crate::config::OnSwitch;
+use crate::domain::Step;
+use crate::service::probe_once;
+use crate::store::{self, StoreError};
+use crate::system::clock;
+
+pub(super) async fn migrate(run: &mut Run<'_>) -> Result<Done, Stop> {
+    make_room(run).await?;
+    let why = match need(run).await? {
+        Need::Run(why) => why,
+        Need::Skip(why) => return Ok(Done::Skipped(why)),
+    };
+    let recipe = run.recipe()?.clone();
+    let deadline = recipe.timeouts.migrate;
+    if let Some(backup) = &recipe.steps.migrate_backup {
+        command(run, Step::Migrate, backup, Sight::App, deadline).await?;
+    }
+    let line = recipe.steps.migrate.unwrap_or_default();
+    command(run, Step::Migrate, &line, Sight::App, deadline).await?;
+    if let Some(key) = keys::migrate(run)? {
+        let (scope, id) = (run.env.id.to_string(), run.id());
+        let put = move |c: &rusqlite::Connection| {
+            store::keys::put(c, &scope, Step::Migrate, &key, id, clock::now_ms())
+        };
+        run.tools
+            .journal
+            .store()
+            .write::<_, StoreError>(put)
+            .await?;
+    }
+    old_release_still_answers(run).await?;
+    Ok(Done::Ran(why))
+}
+
+/// Whether the database has to be moved.
+pub(super) async fn need(run: &Run<'_>) -> Result<Need, Stop> {
+    if run.recipe()?.steps.migrate.is_none() {
+        return Ok(Need::Skip("no migration command".to_owned()));
+    }
+    let Some(key) = keys::migrate(run)? else {
+        return Ok(Need::Run(
+            "it declares no inputs, so it always runs".to_owned(),
+        ));
+    };
+    Ok(match newest_key(run).await? {
+        Some(newest) if newest == key => {
+            Need::Skip("the migrations have not changed since they last ran here".to_owned())
+        }
+        Some(_) => Need::Run("the migrations changed".to_owned()),
+        None => Need::Run("it has not run here yet".to_owned()),
+    })
+}
+
+async fn newest_key(run: &Run<'_>) -> Result<Option<String>, Stop> {
+    let scope = run.env.id.to_string();
+    let newest = move |c: &rusqlite::Connection| store::keys::newest(c, &scope, Step::Migrate);
+    Ok(run.tools.journal.store().read(newest).await?)
+}
+
+/// Exclusive workers of the old release stop before the database changes under them.
+async fn make_room(run: &Run<'_>) -> Result<(), Stop> {
+    let (Some(from), Some(serving)) = (run.from(), run.standing.serving()) else {
+        return Ok(());
+    };
+    let exclusive = processes::names(&serving.recipe, |name, on_switch| {
+        name != WEB && on_switch == OnSwitch::Exclusive
+    });
+    if exclusive.is_empty() {
+        return Ok(());
+    }
+    processes::stop_some(run.tools, run.env, from, exclusive).await?;
+    Ok(())
+}
+
+/// The one check that nobody else makes: old code on the new schema.
+async fn old_release_still_answers(run: &Run<'_>) -> Result<(), Stop> {
+    let (Some(from), Some(serving)) = (run.from(), run.standing.serving()) else {
+        return Ok(());
+    };
+    if !serving.recipe.processes.contains_key(WEB) {
+        return Ok(());
+    }
+    let probe = super::health::probe(run.env, from, &serving.recipe);
+    let mut attempt = probe_once(&probe).await;
+    if !attempt.is_ready() {
+        attempt = probe_once(&probe).await;
+    }
+    match attempt.is_ready() {
+        true => Ok(()),
+        false => Err(Trouble::new(format!(
+            "the old release is degraded after migrate: it {attempt}"
+        ))
+        .next(format!(
+            "undo the migration by hand; {from} still serves and was not touched otherwise"
+        ))
+        .into()),
+    }
+}

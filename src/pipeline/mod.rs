@@ -1,0 +1,130 @@
+//! The recipe of steps. Every kind of deployment runs through here: what differs is which steps it needs.
+
+mod backup;
+mod build;
+mod cancel;
+mod checkout;
+mod command;
+mod committed;
+mod deps;
+mod end;
+mod fetch;
+mod health;
+mod keys;
+mod migrate;
+mod observe;
+mod outcome;
+mod plan;
+mod processes;
+mod restore;
+mod run;
+mod start;
+mod switch;
+mod test;
+mod tools;
+mod vacate;
+
+pub use cancel::Cancel;
+pub use command::{Place, Sight};
+pub use committed::{serving, uphold};
+pub use fetch::transfer;
+pub use outcome::{Need, Stop, Trouble};
+pub use plan::{Plan, plan};
+pub use processes::{WEB, find, key, retire};
+pub use run::{Run, WayBack};
+pub use tools::Tools;
+
+use crate::domain::{DeploymentId, Kind, State, Step, StepEnd};
+use crate::journal::{Entry, JournalError};
+use outcome::Done;
+use std::time::Instant;
+
+/// The steps of a deployment, in order.
+fn steps(run: &Run) -> &'static [Step] {
+    use Step::*;
+    match (&run.deployment.kind, run.way_back) {
+        (Kind::Deploy, _) => &[
+            Fetch, Vacate, Checkout, Backup, Deps, Build, Test, Migrate, Start, Health, Switch,
+            Observe,
+        ],
+        (Kind::Restart, _) => &[Backup, Vacate, Restore, Start, Health, Switch, Observe],
+        (Kind::Rollback { .. }, WayBack::Warm) => &[Switch, Observe],
+        (Kind::Rollback { .. }, WayBack::InSlot) => &[Start, Health, Switch, Observe],
+        (Kind::Rollback { .. }, WayBack::FromBackup) => {
+            &[Vacate, Restore, Start, Health, Switch, Observe]
+        }
+    }
+}
+
+/// Takes a queued deployment to its end. What goes wrong in a step becomes the deployment's failure; only a journal that
+/// cannot be written is an error here, and then the deployment is left for recovery.
+pub async fn deploy(tools: &Tools, id: DeploymentId, cancel: Cancel) -> Result<(), JournalError> {
+    let mut deployment = tools.journal.move_to(id, State::Running, None).await?;
+    let standby = tools.journal.standing(&deployment.env).await?.standby();
+    let take =
+        move |entry: &mut Entry| entry.change(id, |deployment| deployment.color = Some(standby));
+    deployment.color = tools.journal.write(take).await?.color;
+    let mut run = match Run::prepare(tools, deployment, cancel).await {
+        Ok(run) => run,
+        Err(stop) => return end::before_the_first_step(tools, id, stop).await,
+    };
+    for &step in steps(&run) {
+        if let Err(stop) = walk(&mut run, step).await? {
+            return end::without_success(&run, step, stop).await;
+        }
+    }
+    end::with_success(&run).await
+}
+
+/// Takes a deployment whose release serves already, and whose server stopped, to its end.
+pub async fn resume(tools: &Tools, id: DeploymentId, cancel: Cancel) -> Result<(), JournalError> {
+    let deployment = tools.journal.deployment(id).await?;
+    let mut run = match Run::prepare(tools, deployment, cancel).await {
+        Ok(run) => run,
+        Err(stop) => return end::before_the_first_step(tools, id, stop).await,
+    };
+    match walk(&mut run, Step::Observe).await? {
+        Ok(()) => end::with_success(&run).await,
+        Err(stop) => end::without_success(&run, Step::Observe, stop).await,
+    }
+}
+
+/// One step with its beginning and its end in the journal.
+async fn walk(run: &mut Run<'_>, step: Step) -> Result<Result<(), Stop>, JournalError> {
+    let (journal, id) = (run.tools.journal.clone(), run.id());
+    journal.step_started(id, step).await?;
+    let began = Instant::now();
+    let outcome = take(run, step).await;
+    let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (end, why) = match &outcome {
+        Ok(Done::Ran(what)) => (StepEnd::Ran, what.clone()),
+        Ok(Done::Skipped(why)) => (StepEnd::Skipped, why.clone()),
+        Err(Stop::Failed(trouble)) => (StepEnd::Failed, trouble.cause.clone()),
+        Err(Stop::Cancelled(why)) => (StepEnd::Failed, why.clone()),
+    };
+    journal.step_ended(id, step, end, why, ms).await?;
+    Ok(outcome.map(|_| ()))
+}
+
+async fn take(run: &mut Run<'_>, step: Step) -> Result<Done, Stop> {
+    if step != Step::Observe
+        && let Some(why) = run.cancel.pulled()
+    {
+        return Err(Stop::Cancelled(why));
+    }
+    match step {
+        Step::Fetch => fetch::fetch(run).await,
+        Step::Vacate => vacate::vacate(run).await,
+        Step::Checkout => checkout::checkout(run).await,
+        Step::Restore => restore::restore(run).await,
+        Step::Backup => backup::backup(run).await,
+        Step::Deps => deps::deps(run).await,
+        Step::Build => build::build(run).await,
+        Step::Test => test::test(run).await,
+        Step::Migrate => migrate::migrate(run).await,
+        Step::Start => start::start(run).await,
+        Step::Health => health::health(run).await,
+        Step::Switch => switch::switch(run).await,
+        Step::Observe => observe::observe(run).await,
+    }
+}

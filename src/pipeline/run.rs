@@ -1,0 +1,208 @@
+use super::command::Place;
+use super::outcome::{Stop, Trouble};
+use super::{Cancel, Tools};
+use crate::config::{App, Environment, Recipe};
+use crate::domain::{Color, Deployment, DeploymentId, Kind, State};
+use crate::release::{Shelf, Slots, Version};
+use crate::store::environments::{Release, Standing};
+use crate::system::git::Repo;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// One deployment on its way: what is known from the start, and what the steps find out for those behind them.
+pub struct Run<'a> {
+    /// What it is made with.
+    pub tools: &'a Tools,
+    /// The app.
+    pub app: &'a App,
+    /// The environment.
+    pub env: &'a Environment,
+    /// The deployment as it stood when it began; fetch corrects its commit.
+    pub deployment: Deployment,
+    /// The wish to stop it.
+    pub cancel: Cancel,
+    /// The environment's folders.
+    pub slots: Slots,
+    /// What was committed about the environment when it began.
+    pub standing: Standing,
+    /// The slot that it fills.
+    pub color: Color,
+    /// The app's own configuration for this release.
+    pub variables: Version,
+    /// How a rollback gets back.
+    pub way_back: WayBack,
+    /// The release that it makes; fetch or restore know it first.
+    pub(super) release: Option<Release>,
+    /// What the proxy had counted when the new release was about to start.
+    pub(super) before: Option<crate::traffic::Measure>,
+}
+
+/// How a rollback gets back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WayBack {
+    /// The other color still runs: only the traffic moves.
+    Warm,
+    /// The other slot still holds it: it is started again.
+    InSlot,
+    /// It comes from a backup.
+    FromBackup,
+}
+
+impl<'a> Run<'a> {
+    /// Gathers what a deployment needs before its first step.
+    pub async fn prepare(
+        tools: &'a Tools,
+        deployment: Deployment,
+        cancel: Cancel,
+    ) -> Result<Run<'a>, Stop> {
+        let Some((app, env)) = tools.environment(&deployment.env) else {
+            let cause = format!("{} is no longer configured", deployment.env);
+            return Err(Trouble::new(cause)
+                .next("add it to teal.toml again, or ignore this")
+                .into());
+        };
+        let standing = before_the_switch(&deployment, tools.journal.standing(&env.id).await?);
+        let color = deployment.color.unwrap_or_else(|| standing.standby());
+        let slots = tools.slots(env);
+        slots.prepare()?;
+        let mut run = Run {
+            tools,
+            app,
+            env,
+            cancel,
+            slots,
+            color,
+            variables: tools.variables(&env.id).wanted()?,
+            way_back: WayBack::FromBackup,
+            release: None,
+            before: None,
+            standing,
+            deployment,
+        };
+        if run.deployment.state == State::Observing {
+            run.take_up()?;
+        } else if matches!(run.deployment.kind, Kind::Rollback { .. }) {
+            run.look_back().await?;
+        }
+        Ok(run)
+    }
+
+    /// Takes up a deployment whose release serves already.
+    fn take_up(&mut self) -> Result<(), Stop> {
+        self.release.clone_from(self.standing.slots.of(self.color));
+        let digest = self.release()?.env_digest.clone();
+        self.variables = self.tools.variables(&self.env.id).load(&digest)?;
+        Ok(())
+    }
+
+    /// Finds out how far away the release is that a rollback goes to.
+    async fn look_back(&mut self) -> Result<(), Stop> {
+        let Kind::Rollback { backup } = &self.deployment.kind else {
+            return Ok(());
+        };
+        let held = self.standing.slots.of(self.color).clone();
+        let Some(release) =
+            held.filter(|held| held.served && (backup.is_none() || &held.backup == backup))
+        else {
+            return Ok(());
+        };
+        self.variables = self
+            .tools
+            .variables(&self.env.id)
+            .load(&release.env_digest)?;
+        let running = super::processes::all_run(self, self.color, &release.recipe).await?;
+        self.way_back = if running {
+            WayBack::Warm
+        } else {
+            WayBack::InSlot
+        };
+        self.release = Some(release);
+        Ok(())
+    }
+
+    /// The number of the deployment.
+    pub fn id(&self) -> DeploymentId {
+        self.deployment.id
+    }
+
+    /// The color that serves while this deployment prepares; none on a first deployment.
+    pub fn from(&self) -> Option<Color> {
+        self.standing.active
+    }
+
+    /// The folder of the slot that it fills.
+    pub fn slot(&self) -> PathBuf {
+        self.slots.slot(self.color)
+    }
+
+    /// The release that is being made, in its slot.
+    pub fn place(&self) -> Result<Place<'_>, Stop> {
+        Ok(Place {
+            tools: self.tools,
+            env: self.env,
+            slots: &self.slots,
+            color: self.color,
+            release: self.release()?,
+            variables: &self.variables,
+        })
+    }
+
+    /// The release that is being made.
+    pub fn release(&self) -> Result<&Release, Stop> {
+        self.release
+            .as_ref()
+            .ok_or_else(|| Trouble::new("the release is not known yet").into())
+    }
+
+    /// How the release is made, started and probed.
+    pub fn recipe(&self) -> Result<&Recipe, Stop> {
+        Ok(&self.release()?.recipe)
+    }
+
+    /// The environment's sealed releases.
+    pub fn shelf(&self) -> Shelf {
+        Shelf::new(self.slots.backups())
+    }
+
+    /// The app's bare repository.
+    pub fn repo(&self) -> Result<Repo, Stop> {
+        Ok(self.tools.repo(self.app)?)
+    }
+
+    /// Waits for a turn to build, and says so when others build already.
+    pub async fn build_turn(&self) -> Result<OwnedSemaphorePermit, Stop> {
+        let builds = Arc::clone(&self.tools.builds);
+        if builds.available_permits() == 0 {
+            self.note("waiting for a build slot: other deployments build")
+                .await?;
+        }
+        tokio::select! {
+            permit = builds.acquire_owned() => {
+                permit.map_err(|_| Trouble::new("the server is stopping").into())
+            }
+            why = self.cancel.wait() => Err(Stop::Cancelled(why)),
+        }
+    }
+
+    /// Makes a remark that people should see.
+    pub async fn note(&self, text: impl Into<String>) -> Result<(), Stop> {
+        Ok(self.tools.journal.note(self.id(), text).await?)
+    }
+}
+
+/// What was committed when the deployment began: of one that has switched already, the color that it came from.
+fn before_the_switch(deployment: &Deployment, now: Standing) -> Standing {
+    if deployment.state != State::Observing {
+        return now;
+    }
+    let old = now.standby();
+    let active = now
+        .slots
+        .of(old)
+        .as_ref()
+        .filter(|release| release.served)
+        .map(|_| old);
+    // With nothing to go back to, the slot that serves has to count as the standby of an empty environment.
+    Standing { active, ..now }
+}

@@ -1,0 +1,76 @@
+//! Seals the release as built, then starts its processes on the standby port.
+
+use super::outcome::{Done, Stop};
+use super::processes::{self, WEB};
+use super::{Run, backup, vacate};
+use crate::config::OnSwitch;
+use crate::domain::Kind;
+use crate::store::environments;
+
+pub(super) async fn start(run: &mut Run<'_>) -> Result<Done, Stop> {
+    seal_and_settle(run).await?;
+    vacate::ports_are_free(run).await?;
+    run.before = run.tools.traffic.measure(&run.env.id).await.ok().flatten();
+    let exclusive = run
+        .recipe()?
+        .processes
+        .get(WEB)
+        .is_some_and(|web| web.on_switch == OnSwitch::Exclusive);
+    if exclusive {
+        exchange_web(run).await?;
+    }
+    let place = run.place()?;
+    let now = processes::names(&place.release.recipe, |name, on_switch| {
+        name == WEB || on_switch == OnSwitch::Overlap
+    });
+    let mut started = Vec::new();
+    for (name, number) in now {
+        let service = processes::start(&place, &name, number).await?;
+        started.push(format!("{name} (pid {})", service.pid()));
+    }
+    Ok(Done::Ran(format!(
+        "{} on port {}",
+        started.join(", "),
+        run.env.ports.of(run.color)
+    )))
+}
+
+/// From here on the slot holds a whole release: sealed before anything of it has run, and known by name.
+async fn seal_and_settle(run: &mut Run<'_>) -> Result<(), Stop> {
+    let mut release = run.release()?.clone();
+    if run.deployment.kind == Kind::Deploy {
+        run.slots.write_build_hash(run.color, &release.commit)?;
+        release.backup = Some(backup::seal(run, run.color, &release).await?);
+    }
+    let (env, color, held) = (run.env.id.clone(), run.color, release.clone());
+    let change = run.tools.journal.write(move |entry| {
+        Ok(environments::change(
+            entry.connection(),
+            &env,
+            |standing| {
+                *standing.slots.of_mut(color) = Some(held);
+            },
+        )?)
+    });
+    change.await?;
+    run.release = Some(release);
+    Ok(())
+}
+
+/// A service that cannot run twice: the proxy holds new requests while the old one stops and the new one starts.
+async fn exchange_web(run: &Run<'_>) -> Result<(), Stop> {
+    let Some(from) = run.from() else {
+        return Ok(());
+    };
+    run.tools
+        .traffic
+        .apply(&run.env.id, |route| route.paused = true)
+        .await?;
+    let Some(serving) = run.standing.serving() else {
+        return Ok(());
+    };
+    let web = processes::names(&serving.recipe, |name, _| name == WEB);
+    processes::drained(run.tools, &run.env.id, from, run.env.drain).await;
+    processes::stop_some(run.tools, run.env, from, web).await?;
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! Runs the app's tests, unless the same inputs passed before.
+
+use super::command::{Sight, command};
+use super::outcome::{Done, Need, Stop};
+use super::{Run, keys};
+use crate::domain::{Mode, Step};
+use crate::store::{self, StoreError};
+use crate::system::clock;
+
+pub(super) async fn test(run: &mut Run<'_>) -> Result<Done, Stop> {
+    let why = match need(run).await? {
+        Need::Run(why) => why,
+        Need::Skip(why) => return Ok(Done::Skipped(why)),
+    };
+    let recipe = run.recipe()?.clone();
+    let _turn = run.build_turn().await?;
+    let line = recipe.steps.test.unwrap_or_default();
+    command(run, Step::Test, &line, Sight::Build, recipe.timeouts.test).await?;
+    let (scope, key, id) = (run.app.name.to_string(), keys::test(run)?, run.id());
+    let put = move |c: &rusqlite::Connection| {
+        store::keys::put(c, &scope, Step::Test, &key, id, clock::now_ms())
+    };
+    run.tools
+        .journal
+        .store()
+        .write::<_, StoreError>(put)
+        .await?;
+    Ok(Done::Ran(why))
+}
+
+/// Whether the tests have to run.
+pub(super) async fn need(run: &Run<'_>) -> Result<Need, Stop> {
+    if run.recipe()?.steps.test.is_none() {
+        return Ok(Need::Skip("no test command".to_owned()));
+    }
+    if run.deployment.skip_tests {
+        return Ok(Need::Skip("the pusher asked to skip the tests".to_owned()));
+    }
+    if run.deployment.mode == Mode::Full {
+        return Ok(Need::Run("from scratch".to_owned()));
+    }
+    let (scope, key) = (run.app.name.to_string(), keys::test(run)?);
+    let store = run.tools.journal.store();
+    let passed = store
+        .read(move |c| store::keys::find(c, &scope, Step::Test, &key))
+        .await?;
+    Ok(match passed {
+        Some(earlier) => Need::Skip(format!("the same inputs passed in deployment {earlier}")),
+        None => Need::Run("these inputs have not passed yet".to_owned()),
+    })
+}

@@ -1,0 +1,293 @@
+//! From pushes to deployments: which environments a push maps to, what it supersedes, and what need not be done at all.
+//! One push and everything that it causes is one transaction, stored before its sender is answered.
+
+use crate::config::{App, Environment, Server};
+use crate::domain::{
+    AppName, CommitId, Deployment, DeploymentId, EnvId, Kind, Mode, Origin, Push, State,
+};
+use crate::journal::{Entry, Journal, JournalError};
+use crate::store::{deployments, environments, pushes};
+use crate::system::clock;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// What became of a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// These deployments will make it live, or have been asked to already.
+    Deployments(Vec<Queued>),
+    /// There is nothing to deploy, and why.
+    Nothing(String),
+}
+
+/// A deployment that a push asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// Its number.
+    pub id: DeploymentId,
+    /// Where it deploys to.
+    pub env: EnvId,
+}
+
+/// A wish for one environment that does not come from a pushed ref.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Where.
+    pub env: EnvId,
+    /// What kind of attempt.
+    pub kind: Kind,
+    /// Which commit.
+    pub commit: CommitId,
+    /// The ref or word that named the commit.
+    pub ref_name: String,
+    /// Who asks.
+    pub by: String,
+    /// By which door.
+    pub origin: Origin,
+    /// Incremental or from scratch.
+    pub mode: Mode,
+    /// Deploy although the commit serves already.
+    pub redeploy: bool,
+    /// Leave the test step out.
+    pub skip_tests: bool,
+    /// The interrupted deployment that this one tries again.
+    pub retry_of: Option<DeploymentId>,
+}
+
+impl Wish {
+    fn into_deployment(self, now: i64) -> Deployment {
+        Deployment {
+            id: 0,
+            env: self.env,
+            kind: self.kind,
+            commit: self.commit,
+            ref_name: self.ref_name,
+            by: self.by,
+            origin: self.origin,
+            mode: self.mode,
+            redeploy: self.redeploy,
+            skip_tests: self.skip_tests,
+            state: State::Queued,
+            color: None,
+            env_digest: None,
+            retry_of: self.retry_of,
+            created_ms: now,
+            started_ms: None,
+            switched_ms: None,
+            ended_ms: None,
+            failure: None,
+            receipt: None,
+        }
+    }
+}
+
+/// A handle to the queue; clones share it.
+#[derive(Clone)]
+pub struct Queue {
+    server: Arc<Server>,
+    journal: Journal,
+    wake: Arc<Notify>,
+}
+
+impl Queue {
+    /// A queue over the journal.
+    pub fn new(server: Arc<Server>, journal: Journal) -> Queue {
+        Queue {
+            server,
+            journal,
+            wake: Arc::new(Notify::new()),
+        }
+    }
+
+    /// Waits until something was queued or an environment became free.
+    pub async fn changed(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Says that the worker should look again.
+    pub fn nudge(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Takes a verified push. `delivery` is the forge's own name of the delivery: the same one again changes nothing and
+    /// gets the same answer. `chosen` picks among the environments that the ref maps to.
+    pub async fn accept(
+        &self,
+        push: Push,
+        delivery: Option<String>,
+        chosen: impl Fn(&Environment) -> bool,
+    ) -> Result<Accepted, JournalError> {
+        let app = self.server.apps.get(&push.app);
+        let wishes = app.map_or_else(Vec::new, |app| wishes(app, &push, chosen));
+        let unmapped = wishes.is_empty().then(|| unmapped(app, &push));
+        let accepted = self
+            .journal
+            .write(move |entry| take(entry, &push, delivery.as_deref(), wishes, unmapped))
+            .await?;
+        self.nudge();
+        Ok(accepted)
+    }
+
+    /// Takes a wish for one environment: `teal deploy`, `rollback`, `restart`, reconcile, a retry.
+    pub async fn ask(&self, wish: Wish) -> Result<Queued, JournalError> {
+        let queued = self
+            .journal
+            .write(move |entry| enqueue(entry, wish))
+            .await?;
+        self.nudge();
+        Ok(queued)
+    }
+}
+
+fn wishes(app: &App, push: &Push, chosen: impl Fn(&Environment) -> bool) -> Vec<Wish> {
+    app.environments_for(&push.ref_name)
+        .into_iter()
+        .filter(|environment| chosen(environment))
+        .map(|environment| Wish {
+            env: environment.id.clone(),
+            kind: Kind::Deploy,
+            commit: push.commit.clone(),
+            ref_name: push.ref_name.clone(),
+            by: push.by.clone(),
+            origin: push.origin,
+            mode: match (push.options.fast, push.options.full) {
+                (true, _) => Mode::Fast,
+                (_, true) => Mode::Full,
+                _ => environment.mode,
+            },
+            redeploy: push.options.redeploy,
+            skip_tests: push.options.skip_tests,
+            retry_of: None,
+        })
+        .collect()
+}
+
+fn unmapped(app: Option<&App>, push: &Push) -> String {
+    let Some(app) = app else {
+        return no_such_app(&push.app);
+    };
+    let rules: Vec<String> = app
+        .environments
+        .iter()
+        .map(|env| {
+            let refs: Vec<String> = env.refs.iter().map(ToString::to_string).collect();
+            format!("{} takes {}", env.id.env, refs.join(", "))
+        })
+        .collect();
+    format!(
+        "{} maps to no environment of {}: {}",
+        shown_ref(&push.ref_name),
+        app.name,
+        rules.join("; ")
+    )
+}
+
+/// What people are told when an app is not configured.
+pub fn no_such_app(app: &AppName) -> String {
+    format!("no app `{app}` is configured here: add [apps.{app}] to teal.toml")
+}
+
+/// A ref as people write it, on one line and cut to size: refs are a stranger's words.
+pub fn shown_ref(ref_name: &str) -> String {
+    let short = ref_name
+        .strip_prefix("refs/heads/")
+        .or_else(|| ref_name.strip_prefix("refs/"))
+        .unwrap_or(ref_name);
+    short
+        .chars()
+        .take(100)
+        .flat_map(char::escape_debug)
+        .collect()
+}
+
+fn take(
+    entry: &mut Entry,
+    push: &Push,
+    delivery: Option<&str>,
+    wishes: Vec<Wish>,
+    unmapped: Option<String>,
+) -> Result<Accepted, JournalError> {
+    if let Some(earlier) = delivery
+        && let Some(made) = pushes::seen(entry.connection(), &push.app, earlier)?
+    {
+        return again(entry, made);
+    }
+    let mut queued = Vec::new();
+    let mut served = Vec::new();
+    for wish in wishes {
+        if serves_already(entry, &wish)? {
+            served.push(wish.env.env.to_string());
+        } else {
+            queued.push(enqueue(entry, wish)?);
+        }
+    }
+    let ids: Vec<DeploymentId> = queued.iter().map(|q| q.id).collect();
+    pushes::insert(entry.connection(), push, delivery, clock::now_ms(), &ids)?;
+    Ok(match unmapped {
+        Some(why) => Accepted::Nothing(why),
+        None if queued.is_empty() => Accepted::Nothing(format!(
+            "{} already serves {}",
+            served.join(", "),
+            push.commit.short()
+        )),
+        None => Accepted::Deployments(queued),
+    })
+}
+
+fn again(entry: &Entry, made: Vec<DeploymentId>) -> Result<Accepted, JournalError> {
+    let mut queued = Vec::new();
+    for id in made {
+        if let Some(deployment) = deployments::get(entry.connection(), id)? {
+            queued.push(Queued {
+                id,
+                env: deployment.env,
+            });
+        }
+    }
+    Ok(if queued.is_empty() {
+        Accepted::Nothing("this delivery was received before and deployed nothing".to_owned())
+    } else {
+        Accepted::Deployments(queued)
+    })
+}
+
+/// What nobody asked for by hand is not deployed twice: a forge's redelivery under a new name, or a reconcile.
+fn serves_already(entry: &Entry, wish: &Wish) -> Result<bool, JournalError> {
+    if wish.redeploy || !matches!(wish.origin, Origin::Webhook | Origin::Reconcile) {
+        return Ok(false);
+    }
+    let busy = !deployments::open(entry.connection(), Some(&wish.env))?.is_empty();
+    let standing = environments::get(entry.connection(), &wish.env)?;
+    Ok(!busy
+        && standing
+            .serving()
+            .is_some_and(|release| release.commit == wish.commit))
+}
+
+/// Adds the wish to its environment's line. A newer deployment supersedes what waits there; the same commit that waits
+/// or runs already is joined.
+fn enqueue(entry: &mut Entry, wish: Wish) -> Result<Queued, JournalError> {
+    let env = wish.env.clone();
+    let open = deployments::open(entry.connection(), Some(&env))?;
+    if let Some(same) = open.iter().find(|open| is_same(open, &wish)) {
+        return Ok(Queued { id: same.id, env });
+    }
+    let id = entry.create(&wish.into_deployment(clock::now_ms()))?;
+    for older in open {
+        if older.state.can_become(State::Superseded) {
+            let why = Some(format!("superseded by deployment {id}"));
+            entry.move_to(older.id, State::Superseded, why)?;
+        }
+    }
+    Ok(Queued { id, env })
+}
+
+fn is_same(open: &Deployment, wish: &Wish) -> bool {
+    open.kind == Kind::Deploy
+        && wish.kind == Kind::Deploy
+        && open.commit == wish.commit
+        && !wish.redeploy
+        && open.mode == wish.mode
+        && open.skip_tests == wish.skip_tests
+        && matches!(open.state, State::Waiting | State::Queued | State::Running)
+}

@@ -1,0 +1,199 @@
+//! What to do at start with what is found. The decision is a pure function of the journal; a thin loop applies it. Every
+//! act makes the world equal what is committed, so recovery that is interrupted is simply begun again.
+
+use crate::domain::{Deployment, DeploymentId, State};
+use crate::pipeline::{self, Tools};
+use crate::queue::{Queue, Wish};
+use crate::store::deployments;
+
+/// How often an interrupted deployment is tried in all before its commit is set aside.
+const ATTEMPTS: u32 = 3;
+
+/// What becomes of a deployment that was open when the server stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It waits for its turn and is not touched.
+    Leave,
+    /// Its release serves: it is observed to its end.
+    Observe,
+    /// It had not switched: it ended as interrupted and is tried again.
+    Retry,
+    /// It had not switched, and was tried often enough.
+    SetAside,
+}
+
+/// Decides from what the journal says. The move to `observing` is in the same transaction as the commit of the switch,
+/// so the state alone tells on which side of it the server stopped.
+pub fn decide(state: State, attempts: u32) -> Verdict {
+    match state {
+        State::Observing => Verdict::Observe,
+        State::Running | State::Approval | State::Switching if attempts < ATTEMPTS => {
+            Verdict::Retry
+        }
+        State::Running | State::Approval | State::Switching => Verdict::SetAside,
+        _ => Verdict::Leave,
+    }
+}
+
+/// Puts every environment in order; gives back the deployments that have to be observed to their end.
+pub async fn recover(tools: &Tools, queue: &Queue) -> Result<Vec<Deployment>, String> {
+    let read = tools
+        .journal
+        .store()
+        .read(|c| deployments::open(c, None))
+        .await;
+    let mut observed = Vec::new();
+    let mut undone = Vec::new();
+    for deployment in read.map_err(|e| e.to_string())? {
+        let attempts = attempts(tools, &deployment).await?;
+        match decide(deployment.state, attempts) {
+            Verdict::Leave => {}
+            Verdict::Observe => observed.push(deployment),
+            Verdict::Retry => undone.push((deployment, true)),
+            Verdict::SetAside => undone.push((deployment, false)),
+        }
+    }
+    for (deployment, again) in undone {
+        if tools.environment(&deployment.env).is_some() {
+            clear(tools, &deployment).await?;
+        }
+        interrupt(tools, &deployment, again).await?;
+        if again {
+            retry(queue, &deployment).await?;
+        }
+    }
+    uphold_all(tools).await;
+    Ok(observed)
+}
+
+/// Ends one deployment whose journal could not be written while it ran.
+pub async fn put_in_order(tools: &Tools, id: DeploymentId) -> Result<(), String> {
+    let deployment = tools
+        .journal
+        .deployment(id)
+        .await
+        .map_err(|e| e.to_string())?;
+    match decide(deployment.state, ATTEMPTS) {
+        Verdict::Leave => Ok(()),
+        Verdict::Observe => pipeline::resume(tools, id, pipeline::Cancel::default())
+            .await
+            .map_err(|e| e.to_string()),
+        Verdict::Retry | Verdict::SetAside => {
+            clear(tools, &deployment).await?;
+            interrupt(tools, &deployment, false).await
+        }
+    }
+}
+
+async fn attempts(tools: &Tools, deployment: &Deployment) -> Result<u32, String> {
+    let mut count = 1;
+    let mut earlier = deployment.retry_of;
+    while let Some(id) = earlier {
+        count += 1;
+        earlier = tools
+            .journal
+            .deployment(id)
+            .await
+            .map_err(|e| e.to_string())?
+            .retry_of;
+    }
+    Ok(count)
+}
+
+/// What the interrupted deployment had started on the standby ends; a warm release there is not its own and stays.
+async fn clear(tools: &Tools, deployment: &Deployment) -> Result<(), String> {
+    let Some((_, env)) = tools.environment(&deployment.env) else {
+        return Ok(());
+    };
+    let standing = tools
+        .journal
+        .standing(&env.id)
+        .await
+        .map_err(|e| e.to_string())?;
+    if standing.warm_until_ms.is_none() {
+        let standby = standing.standby();
+        pipeline::retire(tools, env, standby)
+            .await
+            .map_err(|e| e.to_string())?;
+    }
+    pipeline::uphold(tools, env).await.map_err(words)?;
+    Ok(())
+}
+
+async fn interrupt(tools: &Tools, deployment: &Deployment, again: bool) -> Result<(), String> {
+    let why = match again {
+        true => "the server stopped under it; it is tried again".to_owned(),
+        false => format!(
+            "the server stopped under it {ATTEMPTS} times; {} is set aside until it is pushed or deployed again",
+            deployment.commit.short()
+        ),
+    };
+    let moved = tools
+        .journal
+        .move_to(deployment.id, State::Interrupted, Some(why))
+        .await;
+    moved.map(|_| ()).map_err(|e| e.to_string())
+}
+
+async fn retry(queue: &Queue, deployment: &Deployment) -> Result<(), String> {
+    let wish = Wish {
+        env: deployment.env.clone(),
+        kind: deployment.kind.clone(),
+        commit: deployment.commit.clone(),
+        ref_name: deployment.ref_name.clone(),
+        by: deployment.by.clone(),
+        origin: deployment.origin,
+        mode: deployment.mode,
+        redeploy: deployment.redeploy,
+        skip_tests: deployment.skip_tests,
+        retry_of: Some(deployment.id),
+    };
+    queue.ask(wish).await.map(|_| ()).map_err(|e| e.to_string())
+}
+
+/// Brings every environment back to its committed release: after a reboot nothing of it runs. One environment that
+/// cannot be brought back does not keep the others down.
+async fn uphold_all(tools: &Tools) {
+    for env in tools.server.apps.values().flat_map(|app| &app.environments) {
+        match pipeline::uphold(tools, env).await {
+            Ok(0) => {}
+            Ok(started) => tracing::info!(env = %env.id, started, "brought back"),
+            Err(stop) => {
+                tracing::error!(env = %env.id, cause = words(stop), "cannot be brought back")
+            }
+        }
+    }
+}
+
+fn words(stop: pipeline::Stop) -> String {
+    match stop {
+        pipeline::Stop::Failed(trouble) => trouble.cause,
+        pipeline::Stop::Cancelled(why) => why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_alone_tells_what_to_do() {
+        let table = [
+            (State::Waiting, 1, Verdict::Leave),
+            (State::Queued, 1, Verdict::Leave),
+            (State::Running, 1, Verdict::Retry),
+            (State::Running, 2, Verdict::Retry),
+            (State::Running, 3, Verdict::SetAside),
+            (State::Approval, 1, Verdict::Retry),
+            (State::Switching, 1, Verdict::Retry),
+            (State::Switching, 3, Verdict::SetAside),
+            (State::Observing, 3, Verdict::Observe),
+        ];
+        for (state, attempts, verdict) in table {
+            assert_eq!(decide(state, attempts), verdict, "{state} after {attempts}");
+        }
+        for state in State::ALL.into_iter().filter(|state| state.is_final()) {
+            assert_eq!(decide(state, 1), Verdict::Leave, "{state}");
+        }
+    }
+}

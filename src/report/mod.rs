@@ -1,0 +1,5 @@
+//! What happened, in words: every event of a deployment as people read it, the same in every place.
+
+mod wording;
+
+pub use wording::{Line, Tone, duration, ending, failure_report, headline, line, receipt};

@@ -1,0 +1,197 @@
+//! `teal serve`: puts the parts together, recovers, and answers until it is told to stop. Services and the proxy are
+//! processes of their own and live on when it ends.
+
+use crate::config::Server;
+use crate::domain::{Route, Upstreams};
+use crate::journal::{Journal, JournalError};
+use crate::pipeline::Tools;
+use crate::queue::Queue;
+use crate::service::Services;
+use crate::setup::{self, SetupError};
+use crate::store::{Store, StoreError};
+use crate::system::lock::{Lock, LockError};
+use crate::traffic::{Traffic, TrafficError};
+use crate::worker::Worker;
+use crate::{caretaker, intake, reconcile, recovery, web};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+
+/// Why the server cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A folder or repository.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The proxy or nginx.
+    #[error(transparent)]
+    Traffic(#[from] TrafficError),
+    /// Another server has the state folder.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// An address or socket cannot be listened on.
+    #[error("cannot listen on {what}: {source}")]
+    Listen {
+        /// Which.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Recovery could not put something in order.
+    #[error("cannot put in order what the last run left: {0}")]
+    Recovery(String),
+    /// This program cannot be found on disk.
+    #[error("cannot find out where this program is: {0}")]
+    Own(std::io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
+    setup::prepare(&server)?;
+    let _lock = Lock::take(&server.state_dir.join("run/serve.lock"))?;
+    let outside = listen(&server).await?;
+    let inside = listen_inside(&server)?;
+    let tools = Arc::new(tools(&server).await?);
+    let queue = Queue::new(Arc::clone(&server), tools.journal.clone());
+    let worker = Worker::new(Arc::clone(&tools), queue.clone());
+
+    // Pushes are taken from here on; they wait in the queue until recovery is done.
+    let answer = answer(worker.clone(), outside, inside);
+    let work = async {
+        let resumed = recovery::recover(&tools, &queue)
+            .await
+            .map_err(ServeError::Recovery)?;
+        tracing::info!(
+            listen = %server.listen,
+            config = %server.file.display(),
+            "Teal {} is ready", env!("CARGO_PKG_VERSION")
+        );
+        tokio::spawn(reconcile::watch(Arc::clone(&tools), queue.clone()));
+        tokio::spawn(caretaker::watch(Arc::clone(&tools)));
+        worker.work(resumed).await;
+        Ok(())
+    };
+    tokio::select! {
+        ended = answer => ended,
+        ended = work => ended,
+        () = told_to_stop() => Ok(()),
+    }
+}
+
+async fn tools(server: &Arc<Server>) -> Result<Tools, ServeError> {
+    let journal = Journal::open(Store::open(&server.state_dir.join("teal.db"))?).await?;
+    let exe = std::env::current_exe().map_err(ServeError::Own)?;
+    let traffic = Traffic::open(server)?;
+    traffic.ensure_running().await?;
+    traffic.declare(routes(server)).await?;
+    Ok(Tools {
+        builds: Arc::new(Semaphore::new(server.build_slots)),
+        services: Services {
+            run_dir: server.state_dir.join("run"),
+            exe: exe.clone(),
+        },
+        server: Arc::clone(server),
+        journal,
+        traffic,
+        exe,
+    })
+}
+
+/// The routes that the configuration declares. An environment without a domain is reached as
+/// `<environment>.<app>.localhost`, and the only one of the server also by every name that nobody else has.
+fn routes(server: &Server) -> Vec<Route> {
+    let nameless = server
+        .environments()
+        .filter(|env| env.domains.is_empty())
+        .count();
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    server
+        .environments()
+        .map(|env| Route {
+            env: env.id.clone(),
+            domains: env.domains.clone(),
+            default: nameless == 1 && env.domains.is_empty(),
+            redirects: env.redirects.clone(),
+            upstreams: Upstreams {
+                blue: vec![env.ports.blue],
+                green: vec![env.ports.green],
+            },
+            shares: Upstreams::default(),
+            hold_ms: ms(env.hold),
+            drain_websockets_ms: ms(env.drain_websockets),
+            paused: false,
+            maintenance: false,
+        })
+        .collect()
+}
+
+async fn listen(server: &Server) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(server.listen)
+        .await
+        .map_err(|source| ServeError::Listen {
+            what: format!("{} (`listen` in {})", server.listen, server.file.display()),
+            source,
+        })
+}
+
+fn listen_inside(server: &Server) -> Result<UnixListener, ServeError> {
+    let path: PathBuf = server.state_dir.join(crate::intake::hook_protocol::SOCKET);
+    let bind = || {
+        let socket = crate::system::socket::bind(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660))?;
+        socket.set_nonblocking(true)?;
+        UnixListener::from_std(socket)
+    };
+    bind().map_err(|source| ServeError::Listen {
+        what: path.display().to_string(),
+        source,
+    })
+}
+
+async fn answer(
+    worker: Worker,
+    outside: TcpListener,
+    inside: UnixListener,
+) -> Result<(), ServeError> {
+    let socket = web::inside()
+        .merge(intake::hooks())
+        .with_state(worker.clone());
+    let inside = axum::serve(
+        inside,
+        socket.into_make_service_with_connect_info::<web::Peer>(),
+    );
+    let outside = axum::serve(
+        outside,
+        web::outside().merge(intake::webhooks()).with_state(worker),
+    );
+    let ended = tokio::try_join!(async { outside.await }, async { inside.await });
+    ended.map(|_| ()).map_err(|source| ServeError::Listen {
+        what: "its sockets any longer".to_owned(),
+        source,
+    })
+}
+
+async fn told_to_stop() {
+    let (Ok(mut term), Ok(mut int)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        // Without signals it can still be killed, which it survives.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    tracing::info!("stopping; services and proxy go on");
+}

@@ -1,0 +1,50 @@
+//! Users of this machine, and where their programs are.
+
+use nix::unistd::{Uid, User};
+
+/// A user as processes are told about them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The login name; the number when the machine knows no name.
+    pub name: String,
+    /// The home folder; `/` when the machine knows none.
+    pub home: String,
+}
+
+/// The user that this process runs as.
+pub fn own() -> Person {
+    of(Uid::effective())
+}
+
+/// The user of that number.
+pub fn by_uid(uid: u32) -> Person {
+    of(Uid::from_raw(uid))
+}
+
+/// Whether the user of that number may act for this process: the same one, or root.
+pub fn may_act(uid: u32) -> bool {
+    uid == 0 || uid == Uid::effective().as_raw()
+}
+
+fn of(uid: Uid) -> Person {
+    match User::from_uid(uid) {
+        Ok(Some(user)) => Person {
+            name: user.name,
+            home: user.dir.display().to_string(),
+        },
+        _ => Person {
+            name: uid.to_string(),
+            home: "/".to_owned(),
+        },
+    }
+}
+
+/// Where programs are looked for: the server's own `PATH`, because that is where its admin put node, python and cargo.
+pub fn search_path() -> String {
+    std::env::var("PATH")
+        .ok()
+        .filter(|path| !path.is_empty())
+        .unwrap_or_else(|| {
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()
+        })
+}

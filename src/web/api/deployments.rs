@@ -1,0 +1,182 @@
+use super::pick;
+use super::types::{Begun, DeployRequest, DeploymentShown, Told, Which};
+use crate::domain::{Deployment, DeploymentId, EnvId, Event, Kind, Mode, Origin};
+use crate::pipeline::Tools;
+use crate::queue::{Queued, Wish};
+use crate::reconcile;
+use crate::store::{deployments, events};
+use crate::web::stream::{Gone, Lines, answer};
+use crate::web::{Peer, Refusal};
+use crate::worker::Worker;
+use axum::Json;
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+pub(super) async fn deploy(
+    State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Json(request): Json<DeployRequest>,
+) -> Result<Json<Begun>, Refusal> {
+    let tools = worker.tools();
+    let env = pick(tools, &request.which)?;
+    if request.fast && request.full {
+        return Err(Refusal::mistake("`fast` and `full` contradict each other").next("give one"));
+    }
+    let (ref_name, commit) = what(tools, &env, request.ref_name.as_deref()).await?;
+    let configured = tools
+        .environment(&env)
+        .map_or(Mode::Fast, |(_, env)| env.mode);
+    let wish = Wish {
+        env,
+        kind: Kind::Deploy,
+        commit,
+        ref_name,
+        by: peer.name,
+        origin: Origin::Cli,
+        mode: match (request.fast, request.full) {
+            (true, _) => Mode::Fast,
+            (_, true) => Mode::Full,
+            _ => configured,
+        },
+        redeploy: true,
+        skip_tests: request.skip_tests,
+        retry_of: None,
+    };
+    Ok(Json(begun(tools, worker.queue().ask(wish).await?)))
+}
+
+/// The ref and the commit that are meant: what was typed, or the newest tip that maps to the environment. What lives in
+/// a remote is looked up there first.
+pub(super) async fn what(
+    tools: &Tools,
+    env: &EnvId,
+    typed: Option<&str>,
+) -> Result<(String, crate::domain::CommitId), Refusal> {
+    let Some((app, _)) = tools.environment(env) else {
+        return Err(Refusal::mistake(format!("{env} is not configured")));
+    };
+    if let Err(crate::pipeline::Stop::Failed(trouble)) = crate::pipeline::transfer(tools, app).await
+    {
+        return Err(
+            Refusal::internal(trouble.cause).next("check `repo` and the credentials in teal.toml")
+        );
+    }
+    match typed {
+        Some(typed) => match tools.repo(app).and_then(|repo| repo.resolve(typed)) {
+            Ok(commit) => Ok((typed.to_owned(), commit)),
+            Err(error) => Err(Refusal::mistake(error).next("give a branch, a tag or a commit id")),
+        },
+        None => reconcile::newest_tip(tools, app, env)
+            .map_err(Refusal::internal)?
+            .ok_or_else(|| {
+                Refusal::mistake(format!(
+                    "no branch or tag that maps to {env} was pushed yet"
+                ))
+                .next("push one, or name a commit with --ref")
+            }),
+    }
+}
+
+/// What is answered to a wish.
+pub(super) fn begun(tools: &Tools, queued: Queued) -> Begun {
+    Begun {
+        id: queued.id,
+        url: tools.page(queued.id),
+        env: queued.env,
+    }
+}
+
+/// What a list is limited to.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listed {
+    env: Option<String>,
+    app: Option<String>,
+    limit: Option<u32>,
+}
+
+pub(super) async fn list(
+    State(worker): State<Worker>,
+    Query(listed): Query<Listed>,
+) -> Result<Json<Vec<Deployment>>, Refusal> {
+    let tools = worker.tools();
+    let env = match listed.env {
+        Some(env) => Some(pick(
+            tools,
+            &Which {
+                env,
+                app: listed.app,
+            },
+        )?),
+        None => None,
+    };
+    let limit = listed.limit.unwrap_or(20).min(1000);
+    let store = tools.journal.store();
+    let newest = store
+        .read(move |c| deployments::newest(c, env.as_ref(), limit))
+        .await;
+    Ok(Json(newest.map_err(Refusal::internal)?))
+}
+
+pub(super) async fn show(
+    State(worker): State<Worker>,
+    Path(id): Path<DeploymentId>,
+) -> Result<Json<DeploymentShown>, Refusal> {
+    Ok(Json(shown(worker.tools(), id).await?))
+}
+
+/// A deployment with all that is known of it.
+pub(in crate::web) async fn shown(
+    tools: &Tools,
+    id: DeploymentId,
+) -> Result<DeploymentShown, Refusal> {
+    let deployment = tools.journal.deployment(id).await?;
+    let events = tools
+        .journal
+        .store()
+        .read(move |c| events::after(c, id, 0))
+        .await;
+    Ok(DeploymentShown {
+        subject: tools.subject(&deployment.env.app, &deployment.commit),
+        url: tools.url(&deployment.env),
+        page: tools.page(id),
+        events: events.map_err(Refusal::internal)?,
+        deployment,
+    })
+}
+
+pub(super) async fn events(
+    State(worker): State<Worker>,
+    Path(id): Path<DeploymentId>,
+) -> Result<Response, Refusal> {
+    let shown = shown(worker.tools(), id).await?;
+    Ok(answer("application/x-ndjson", move |lines| {
+        follow(worker, shown, lines)
+    }))
+}
+
+async fn follow(worker: Worker, shown: DeploymentShown, mut lines: Lines) -> Result<(), Gone> {
+    let journal = &worker.tools().journal;
+    let id = shown.deployment.id;
+    let mut over = shown.deployment.state.is_final();
+    let mut follower = journal.follow(id, shown.events.last().map_or(0, |record| record.seq));
+    lines.json(&Told::Shown(Box::new(shown))).await?;
+    while !over {
+        let records = follower.next().await.map_err(|_| Gone)?;
+        over = records.is_empty();
+        for record in records {
+            over |= matches!(record.event, Event::State { to, .. } if to.is_final());
+            lines.json(&Told::Event(record)).await?;
+        }
+    }
+    let ended = journal.deployment(id).await.map_err(|_| Gone)?;
+    lines.json(&Told::Ended(Box::new(ended))).await
+}
+
+pub(super) async fn cancel(
+    State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Path(id): Path<DeploymentId>,
+) -> Result<Json<Deployment>, Refusal> {
+    Ok(Json(worker.cancel(id, &peer.name).await?))
+}

@@ -1,0 +1,136 @@
+use super::deployments::begun;
+use super::pick;
+use super::types::{BackupShown, Begun, MaintenanceRequest, RollbackRequest, Which};
+use crate::domain::{EnvId, Kind, Mode, Origin};
+use crate::queue::Wish;
+use crate::release::Backup;
+use crate::web::{Peer, Refusal};
+use crate::worker::{Worker, WorkerError};
+use axum::Json;
+use axum::extract::{ConnectInfo, Query, State};
+use axum::http::StatusCode;
+
+pub(super) async fn rollback(
+    State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Json(request): Json<RollbackRequest>,
+) -> Result<Json<Begun>, Refusal> {
+    let env = pick(worker.tools(), &request.which)?;
+    let target = request
+        .to
+        .as_deref()
+        .map(|to| target(&worker, &env, to))
+        .transpose()?;
+    if target.is_none() && !has_way_back(&worker, &env).await? {
+        return Err(WorkerError::NoWayBack(env).into());
+    }
+    let queued = worker.rollback(&env, target, &peer.name).await?;
+    Ok(Json(begun(worker.tools(), queued)))
+}
+
+async fn has_way_back(worker: &Worker, env: &EnvId) -> Result<bool, Refusal> {
+    let standing = worker.tools().journal.standing(env).await?;
+    let other = standing.slots.of(standing.standby());
+    let serving = standing
+        .serving()
+        .and_then(|release| release.backup.clone());
+    let warm = other.as_ref().is_some_and(|release| release.served);
+    let kept = all(worker, env)?;
+    Ok(warm
+        || kept
+            .iter()
+            .any(|b| b.manifest.served && Some(&b.name) != serving.as_ref()))
+}
+
+/// The backup that `--to` means: by its own name, or by the number of the deployment whose release it holds.
+fn target(worker: &Worker, env: &EnvId, to: &str) -> Result<String, Refusal> {
+    let kept = all(worker, env)?;
+    let found = kept
+        .iter()
+        .find(|backup| backup.name == to || to.parse() == Ok(backup.manifest.about.deployment));
+    found.map(|backup| backup.name.clone()).ok_or_else(|| {
+        let shown: String = to.chars().take(60).flat_map(char::escape_debug).collect();
+        Refusal::mistake(format!("{env} has no backup `{shown}`"))
+            .next(format!("teal backups {} lists what there is", env.env))
+    })
+}
+
+fn all(worker: &Worker, env: &EnvId) -> Result<Vec<Backup>, Refusal> {
+    let Some((_, env)) = worker.tools().environment(env) else {
+        return Ok(Vec::new());
+    };
+    worker.tools().shelf(env).list().map_err(Refusal::internal)
+}
+
+pub(super) async fn restart(
+    State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Json(which): Json<Which>,
+) -> Result<Json<Begun>, Refusal> {
+    let env = pick(worker.tools(), &which)?;
+    Ok(Json(again(&worker, &env, peer.name).await?))
+}
+
+/// The release that serves, once more through the standby slot.
+pub(super) async fn again(worker: &Worker, env: &EnvId, by: String) -> Result<Begun, Refusal> {
+    let standing = worker.tools().journal.standing(env).await?;
+    let Some(serving) = standing.serving() else {
+        return Err(
+            Refusal::new(StatusCode::CONFLICT, format!("{env} serves nothing yet"))
+                .next(format!("deploy it first: teal deploy {}", env.env)),
+        );
+    };
+    let wish = Wish {
+        env: env.clone(),
+        kind: Kind::Restart,
+        commit: serving.commit.clone(),
+        ref_name: serving.ref_name.clone(),
+        by,
+        origin: Origin::Cli,
+        mode: Mode::Fast,
+        redeploy: true,
+        skip_tests: false,
+        retry_of: None,
+    };
+    Ok(begun(worker.tools(), worker.queue().ask(wish).await?))
+}
+
+pub(super) async fn maintenance(
+    State(worker): State<Worker>,
+    Json(request): Json<MaintenanceRequest>,
+) -> Result<Json<Which>, Refusal> {
+    let env = pick(worker.tools(), &request.which)?;
+    let on = request.on;
+    let applied = worker
+        .tools()
+        .traffic
+        .apply(&env, move |route| route.maintenance = on)
+        .await;
+    applied.map_err(Refusal::internal)?;
+    Ok(Json(request.which))
+}
+
+pub(super) async fn backups(
+    State(worker): State<Worker>,
+    Query(which): Query<Which>,
+) -> Result<Json<Vec<BackupShown>>, Refusal> {
+    let env = pick(worker.tools(), &which)?;
+    let standing = worker.tools().journal.standing(&env).await?;
+    let serving = standing
+        .serving()
+        .and_then(|release| release.backup.clone());
+    let shown = all(&worker, &env)?
+        .into_iter()
+        .filter(|backup| backup.manifest.served)
+        .map(|backup| BackupShown {
+            subject: worker
+                .tools()
+                .subject(&env.app, &backup.manifest.about.commit),
+            serving: serving.as_ref() == Some(&backup.name),
+            name: backup.name,
+            deployment: backup.manifest.about.deployment,
+            commit: backup.manifest.about.commit,
+            created_ms: backup.manifest.about.created_ms,
+        });
+    Ok(Json(shown.collect()))
+}

@@ -1,0 +1,212 @@
+use super::pick;
+use super::types::Which;
+use crate::domain::{DeploymentId, Step};
+use crate::web::Refusal;
+use crate::web::stream::{Gone, Lines, answer};
+use crate::worker::Worker;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+use std::io::SeekFrom;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+/// How often a followed file is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// How much of a service's log is shown before it is followed.
+const RECENT: u64 = 64 * 1024;
+
+/// Which log of a deployment.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    step: Option<String>,
+    #[serde(default)]
+    follow: bool,
+}
+
+/// The output of a deployment's steps, in their order; followed until it ends.
+pub(super) async fn of_deployment(
+    State(worker): State<Worker>,
+    Path(id): Path<DeploymentId>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Refusal> {
+    let deployment = worker.tools().journal.deployment(id).await?;
+    let dir = worker.tools().logs(id);
+    let all = [
+        Step::Fetch,
+        Step::Deps,
+        Step::Build,
+        Step::Test,
+        Step::Migrate,
+        Step::Switch,
+    ];
+    let files: Vec<(String, PathBuf)> = match asked.step.as_deref() {
+        Some("service") => {
+            let env = deployment.env.clone();
+            let Some((_, env)) = worker.tools().environment(&env) else {
+                return Err(Refusal::mistake(format!(
+                    "{} is no longer configured",
+                    deployment.env
+                )));
+            };
+            let color = deployment.color.map_or("blue", |color| color.as_str());
+            let file = worker
+                .tools()
+                .slots(env)
+                .shared()
+                .join(format!("{color}-service.log"));
+            vec![("service".to_owned(), file)]
+        }
+        Some(step) => match all.into_iter().find(|known| known.as_str() == step) {
+            Some(step) => vec![(step.to_string(), dir.join(format!("{step}.log")))],
+            None => {
+                let names = all.map(|step| step.to_string()).join(", ");
+                return Err(Refusal::mistake(format!(
+                    "no step with a log is called so: {names}, service"
+                )));
+            }
+        },
+        None => all
+            .into_iter()
+            .map(|step| (step.to_string(), dir.join(format!("{step}.log"))))
+            .collect(),
+    };
+    let several = files.len() > 1;
+    Ok(answer(
+        "text/plain; charset=utf-8",
+        move |lines| async move {
+            let mut lines = lines;
+            for (step, file) in files {
+                write_step(&worker, id, &step, file, several, asked.follow, &mut lines).await?;
+            }
+            Ok(())
+        },
+    ))
+}
+
+async fn write_step(
+    worker: &Worker,
+    id: DeploymentId,
+    step: &str,
+    path: PathBuf,
+    several: bool,
+    follow: bool,
+    lines: &mut Lines,
+) -> Result<(), Gone> {
+    let mut file = None;
+    let mut headed = false;
+    loop {
+        let over = step_is_over(worker, id, step).await;
+        if file.is_none() {
+            file = File::open(&path).await.ok();
+        }
+        if let Some(file) = &mut file {
+            if several && !headed {
+                lines.raw(format!("--- {step}\n")).await?;
+                headed = true;
+            }
+            copy(file, lines).await?;
+        }
+        if over || !follow {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Whether nothing more will be written for the step: it, or the whole deployment, has ended.
+async fn step_is_over(worker: &Worker, id: DeploymentId, step: &str) -> bool {
+    use crate::domain::Event;
+    let journal = &worker.tools().journal;
+    let ended = journal
+        .deployment(id)
+        .await
+        .map_or(true, |d| d.state.is_final());
+    let read = journal
+        .store()
+        .read(move |c| crate::store::events::after(c, id, 0))
+        .await;
+    let name = step.to_owned();
+    ended
+        || read.map_or(true, |records| {
+            records.iter().any(|record| match &record.event {
+                Event::StepEnded { step, .. } => step.as_str() == name,
+                _ => false,
+            })
+        })
+}
+
+async fn copy(file: &mut File, lines: &mut Lines) -> Result<(), Gone> {
+    let mut buffer = vec![0; 32 * 1024];
+    loop {
+        match file.read(&mut buffer).await {
+            Ok(0) | Err(_) => return Ok(()),
+            Ok(n) => lines.raw(buffer[..n].to_vec()).await?,
+        }
+    }
+}
+
+/// What an environment is followed by.
+#[derive(Debug, Deserialize)]
+pub(super) struct Followed {
+    #[serde(flatten)]
+    which: Which,
+    #[serde(default)]
+    follow: bool,
+}
+
+/// What the service that serves prints; followed over switches until the reader has enough.
+pub(super) async fn of_environment(
+    State(worker): State<Worker>,
+    Query(asked): Query<Followed>,
+) -> Result<Response, Refusal> {
+    let env = pick(worker.tools(), &asked.which)?;
+    Ok(answer(
+        "text/plain; charset=utf-8",
+        move |lines| async move {
+            let mut lines = lines;
+            let mut shown = None;
+            let mut file = None;
+            loop {
+                let standing = worker
+                    .tools()
+                    .journal
+                    .standing(&env)
+                    .await
+                    .map_err(|_| Gone)?;
+                if standing.active != shown {
+                    shown = standing.active;
+                    file = open_recent(&worker, &env, shown).await;
+                }
+                if let Some(file) = &mut file {
+                    copy(file, &mut lines).await?;
+                }
+                if !asked.follow {
+                    return Ok(());
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        },
+    ))
+}
+
+async fn open_recent(
+    worker: &Worker,
+    env: &crate::domain::EnvId,
+    color: Option<crate::domain::Color>,
+) -> Option<File> {
+    let (_, env) = worker.tools().environment(env)?;
+    let path = worker
+        .tools()
+        .slots(env)
+        .shared()
+        .join(format!("{}-service.log", color?));
+    let mut file = File::open(path).await.ok()?;
+    let length = file.metadata().await.ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(RECENT)))
+        .await
+        .ok()?;
+    Some(file)
+}

@@ -1,0 +1,123 @@
+//! `/api/v1` on the server's socket: what the commands of the shell speak to.
+
+mod deployments;
+mod environments;
+mod logs;
+mod plan;
+mod status;
+pub mod types;
+mod variables;
+
+pub(super) use deployments::shown;
+pub use plan::planned;
+pub(super) use status::gather;
+
+use super::{Peer, Refusal};
+use crate::domain::EnvId;
+use crate::pipeline::Tools;
+use crate::system::users;
+use crate::worker::Worker;
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use types::Which;
+
+/// The whole API.
+pub fn routes() -> Router<Worker> {
+    Router::new()
+        .route("/status", get(status::status))
+        .route(
+            "/deployments",
+            get(deployments::list).post(deployments::deploy),
+        )
+        .route("/deployments/{id}", get(deployments::show))
+        .route("/deployments/{id}/events", get(deployments::events))
+        .route("/deployments/{id}/logs", get(logs::of_deployment))
+        .route("/deployments/{id}/cancel", post(deployments::cancel))
+        .route("/logs", get(logs::of_environment))
+        .route("/rollback", post(environments::rollback))
+        .route("/restart", post(environments::restart))
+        .route("/maintenance", post(environments::maintenance))
+        .route("/backups", get(environments::backups))
+        .route("/variables", get(variables::show).post(variables::change))
+        .route("/run", post(variables::run))
+        .route("/plan", get(plan::plan))
+        .layer(middleware::from_fn(only_ours))
+}
+
+/// The socket's mode lets the server's group in; the API changes what serves and shows the app's configuration, so it is
+/// for the server's own user and root.
+async fn only_ours(
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    if users::may_act(peer.uid) {
+        return Ok(next.run(request).await);
+    }
+    let own = users::own().name;
+    Err(Refusal::new(
+        StatusCode::FORBIDDEN,
+        format!("{} may not command this server", peer.name),
+    )
+    .next(format!(
+        "run the command as {own} or root: sudo -u {own} teal …"
+    )))
+}
+
+/// Finds the environment that somebody typed.
+fn pick(tools: &Tools, which: &Which) -> Result<EnvId, Refusal> {
+    let (app, name) = match which.env.split_once('/') {
+        Some((app, name)) => (Some(app), name),
+        None => (which.app.as_deref(), which.env.as_str()),
+    };
+    let all: Vec<&EnvId> = tools
+        .server
+        .apps
+        .values()
+        .flat_map(|app| app.environments.iter().map(|env| &env.id))
+        .collect();
+    let found: Vec<&&EnvId> = all
+        .iter()
+        .filter(|id| id.env.as_str() == name && app.is_none_or(|app| id.app.as_str() == app))
+        .collect();
+    match found.as_slice() {
+        [one] => Ok((**one).clone()),
+        [] => Err(unknown(&all, app, name)),
+        several => {
+            let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+            Err(
+                Refusal::mistake(format!("`{name}` is an environment of several apps"))
+                    .next(format!("say which: {}", names.join(" or "))),
+            )
+        }
+    }
+}
+
+fn unknown(all: &[&EnvId], app: Option<&str>, name: &str) -> Refusal {
+    let wanted = app.map_or_else(|| name.to_owned(), |app| format!("{app}/{name}"));
+    let shown: String = wanted
+        .chars()
+        .take(80)
+        .flat_map(char::escape_debug)
+        .collect();
+    let near = all
+        .iter()
+        .map(|id| {
+            if app.is_some() {
+                id.to_string()
+            } else {
+                id.env.to_string()
+            }
+        })
+        .max_by(|a, b| strsim::jaro(a, &wanted).total_cmp(&strsim::jaro(b, &wanted)))
+        .filter(|near| strsim::jaro(near, &wanted) > 0.7);
+    let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+    Refusal::mistake(format!("there is no environment `{shown}`")).next(match near {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("this server has {}", names.join(", ")),
+    })
+}

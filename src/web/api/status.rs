@@ -1,0 +1,117 @@
+use super::pick;
+use super::types::{EnvironmentStatus, SlotStatus, Status, Which};
+use crate::config::Environment;
+use crate::domain::{Color, EnvId};
+use crate::pipeline::{self, Tools};
+use crate::store::deployments;
+use crate::store::environments::Standing;
+use crate::web::Refusal;
+use crate::worker::Worker;
+use axum::Json;
+use axum::extract::{Query, State};
+use std::collections::BTreeMap;
+
+pub(super) async fn status(
+    State(worker): State<Worker>,
+    Query(which): Query<Which>,
+) -> Result<Json<Status>, Refusal> {
+    let tools = worker.tools();
+    let only = match which.env.as_str() {
+        "" => None,
+        _ => Some(pick(tools, &which)?),
+    };
+    Ok(Json(gather(tools, only.as_ref()).await?))
+}
+
+/// How every environment, or one, stands.
+pub(in crate::web) async fn gather(tools: &Tools, only: Option<&EnvId>) -> Result<Status, Refusal> {
+    let mut environments = Vec::new();
+    for env in tools.server.apps.values().flat_map(|app| &app.environments) {
+        if only.is_none_or(|only| only == &env.id) {
+            environments.push(environment(tools, env).await?);
+        }
+    }
+    Ok(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        environments,
+    })
+}
+
+async fn environment(tools: &Tools, env: &Environment) -> Result<EnvironmentStatus, Refusal> {
+    let standing = tools.journal.standing(&env.id).await?;
+    let id = env.id.clone();
+    let read = tools.journal.store().read(move |c| {
+        let newest = deployments::newest(c, Some(&id), 20)?;
+        Ok((deployments::open(c, Some(&id))?, newest))
+    });
+    let (open, newest) = read
+        .await
+        .map_err(|e: crate::store::StoreError| Refusal::internal(e))?;
+    let mut slots = Vec::new();
+    for color in Color::BOTH {
+        slots.push(slot(tools, env, &standing, color).await?);
+    }
+    let route = tools.traffic.route(&env.id).await;
+    Ok(EnvironmentStatus {
+        env: env.id.clone(),
+        url: tools.url(&env.id),
+        active: standing.active,
+        warm_until_ms: standing.warm_until_ms,
+        maintenance: route.as_ref().is_some_and(|route| route.maintenance),
+        open,
+        last: newest
+            .into_iter()
+            .find(|deployment| deployment.state.is_final()),
+        warnings: warnings(tools, env, &standing),
+        slots,
+    })
+}
+
+async fn slot(
+    tools: &Tools,
+    env: &Environment,
+    standing: &Standing,
+    color: Color,
+) -> Result<SlotStatus, Refusal> {
+    let release = standing.slots.of(color).as_ref();
+    let prefix = format!("{}.{color}.", env.id.key());
+    let running = tools
+        .services
+        .running(&prefix)
+        .await
+        .map_err(Refusal::internal)?;
+    let processes: BTreeMap<String, i32> = running
+        .iter()
+        .map(|service| {
+            (
+                service.key().trim_start_matches(&prefix).to_owned(),
+                service.pid(),
+            )
+        })
+        .collect();
+    Ok(SlotStatus {
+        color,
+        port: env.ports.of(color),
+        commit: release.map(|release| release.commit.clone()),
+        subject: release.and_then(|release| tools.subject(&env.id.app, &release.commit)),
+        deployment: release.map(|release| release.deployment),
+        processes,
+    })
+}
+
+fn warnings(tools: &Tools, env: &Environment, standing: &Standing) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let slots = tools.slots(env);
+    match slots.active() {
+        Ok(link) if link == standing.active => {}
+        Ok(link) => warnings.push(format!(
+            "{}/current was moved by hand: it points to {}, but {}; the next deployment puts it right",
+            env.root.display(),
+            link.map_or("nothing", Color::as_str),
+            pipeline::serving(standing),
+        )),
+        Err(error) => warnings.push(error.to_string()),
+    }
+    warnings
+}

@@ -1,0 +1,224 @@
+//! What the API takes and gives, for both ends of the socket.
+
+use crate::domain::{Color, CommitId, Deployment, DeploymentId, EnvId, Record};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Which environment is meant: `production`, or `arq/production`, or `production` with an app.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Which {
+    /// The environment; with or without its app.
+    #[serde(default)]
+    pub env: String,
+    /// The app, where the name of the environment alone does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+}
+
+/// `POST /api/v1/deployments`: deploy a ref; absent: what the environment's branch points to.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct DeployRequest {
+    /// Where.
+    #[serde(flatten)]
+    pub which: Which,
+    /// A branch, a tag or a commit.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub ref_name: Option<String>,
+    /// Incremental, whatever the environment's `mode` says.
+    #[serde(default)]
+    pub fast: bool,
+    /// From scratch.
+    #[serde(default)]
+    pub full: bool,
+    /// Without the test step.
+    #[serde(default)]
+    pub skip_tests: bool,
+}
+
+/// What a wish became.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Begun {
+    /// The number of the deployment.
+    pub id: DeploymentId,
+    /// Where it deploys to.
+    pub env: EnvId,
+    /// Its page.
+    pub url: String,
+}
+
+/// `POST /api/v1/rollback`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RollbackRequest {
+    /// Where.
+    #[serde(flatten)]
+    pub which: Which,
+    /// A backup's name or a deployment's number; absent: the warm release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// `POST /api/v1/variables`: changes to the app's own configuration; null removes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct VariablesRequest {
+    /// Where.
+    #[serde(flatten)]
+    pub which: Which,
+    /// The changes by name.
+    pub changes: BTreeMap<String, Option<String>>,
+}
+
+/// What became of changed configuration.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VariablesChanged {
+    /// The version's name.
+    pub digest: String,
+    /// The deployment that brings it live; absent while nothing serves, or when nothing changed.
+    pub begun: Option<Begun>,
+}
+
+/// `GET /api/v1/variables`: the app's own configuration.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VariablesShown {
+    /// Where.
+    pub env: EnvId,
+    /// The version's name.
+    pub digest: String,
+    /// The values.
+    pub values: BTreeMap<String, String>,
+}
+
+/// `POST /api/v1/run`: what a one-off command is run with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunPlace {
+    /// The release's folder.
+    pub cwd: String,
+    /// Its whole environment.
+    pub env: Vec<(String, String)>,
+}
+
+/// `POST /api/v1/maintenance`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct MaintenanceRequest {
+    /// Where.
+    #[serde(flatten)]
+    pub which: Which,
+    /// On or off.
+    pub on: bool,
+}
+
+/// `GET /api/v1/status`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    /// The server's version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// The environments, in the order of the configuration.
+    pub environments: Vec<EnvironmentStatus>,
+}
+
+/// One environment of [`Status`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnvironmentStatus {
+    /// Which.
+    pub env: EnvId,
+    /// Where people reach it.
+    pub url: String,
+    /// The color that serves.
+    pub active: Option<Color>,
+    /// Both slots.
+    pub slots: Vec<SlotStatus>,
+    /// Until when the other color stays warm, in milliseconds since the epoch.
+    pub warm_until_ms: Option<i64>,
+    /// Whether visitors see the maintenance page.
+    pub maintenance: bool,
+    /// What runs or waits, oldest first.
+    pub open: Vec<Deployment>,
+    /// The last deployment that ended.
+    pub last: Option<Deployment>,
+    /// What does not fit together: a `current` that somebody moved, say.
+    pub warnings: Vec<String>,
+}
+
+/// One slot of [`EnvironmentStatus`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SlotStatus {
+    /// Which color.
+    pub color: Color,
+    /// Its port.
+    pub port: u16,
+    /// The commit of the whole release that it holds; absent: empty or being filled.
+    pub commit: Option<CommitId>,
+    /// The commit's first line.
+    pub subject: Option<String>,
+    /// The deployment that made it.
+    pub deployment: Option<DeploymentId>,
+    /// The processes that run, by name, with their pids.
+    pub processes: BTreeMap<String, i32>,
+}
+
+/// `GET /api/v1/deployments/{id}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeploymentShown {
+    /// It.
+    pub deployment: Deployment,
+    /// The commit's first line.
+    pub subject: Option<String>,
+    /// Where people reach the environment.
+    pub url: String,
+    /// Its page.
+    pub page: String,
+    /// What happened so far.
+    pub events: Vec<Record>,
+}
+
+/// One line of `GET /api/v1/deployments/{id}/events`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// What is deployed; the first line.
+    Shown(Box<DeploymentShown>),
+    /// Something happened.
+    Event(Record),
+    /// It ended; the last line.
+    Ended(Box<Deployment>),
+}
+
+/// One backup of `GET /api/v1/backups`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BackupShown {
+    /// Its name, for `teal rollback --to`.
+    pub name: String,
+    /// The deployment whose release it holds.
+    pub deployment: DeploymentId,
+    /// The commit.
+    pub commit: CommitId,
+    /// The commit's first line.
+    pub subject: Option<String>,
+    /// When it was sealed, in milliseconds since the epoch.
+    pub created_ms: i64,
+    /// Whether it serves now.
+    pub serving: bool,
+}
+
+/// `GET /api/v1/plan`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlanShown {
+    /// The environment and the commit, in words.
+    pub head: String,
+    /// The resolved recipe, with the origin of each value.
+    pub recipe: String,
+    /// The steps, and why each would run or be skipped.
+    pub steps: Vec<PlannedStep>,
+}
+
+/// One step of [`PlanShown`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// Its name.
+    pub step: String,
+    /// Whether it would do something.
+    pub runs: bool,
+    /// Why, or what.
+    pub why: String,
+}

@@ -1,0 +1,51 @@
+//! What the server answers over HTTP. On its socket (`run/teal.sock`, for people who may log in here) the API and the
+//! hooks; on its TCP address webhooks, the health check and a page per deployment that shows nothing private.
+
+mod api;
+mod pages;
+mod refusal;
+pub mod stream;
+
+pub use api::{planned, types};
+pub use refusal::Refusal;
+
+use crate::system::users;
+use crate::worker::Worker;
+use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::routing::get;
+use axum::serve::IncomingStream;
+use tokio::net::UnixListener;
+
+/// Everything that is answered on the TCP address.
+pub fn outside() -> Router<Worker> {
+    Router::new()
+        .route("/healthz", get(pages::healthz))
+        .route("/", get(pages::environments))
+        .route("/deployments/{id}", get(pages::deployment))
+}
+
+/// Everything that is answered on the server's socket.
+pub fn inside() -> Router<Worker> {
+    Router::new().nest("/api/v1", api::routes())
+}
+
+/// Who is on the other end of the socket, as the kernel tells.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The user's number.
+    pub uid: u32,
+    /// The user's login name.
+    pub name: String,
+}
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        // Without credentials it is nobody, who may do nothing.
+        let uid = stream.io().peer_cred().map_or(u32::MAX, |peer| peer.uid());
+        Peer {
+            uid,
+            name: users::by_uid(uid).name,
+        }
+    }
+}

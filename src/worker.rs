@@ -1,0 +1,280 @@
+//! Takes deployments out of the queue: one at a time per environment, side by side across environments. Knows what
+//! runs, so it is also who cancels, and who retires the old color when its time is over.
+
+use crate::config::Environment;
+use crate::domain::{Deployment, DeploymentId, EnvId, Kind, Mode, Origin, State};
+use crate::journal::JournalError;
+use crate::pipeline::{self, Cancel, Tools};
+use crate::queue::{Queue, Queued, Wish};
+use crate::recovery;
+use crate::store::{deployments, environments};
+use crate::system::clock;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a deployment whose journal could not be written waits before it is put in order.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// A handle to the worker; clones share it.
+#[derive(Clone)]
+pub struct Worker {
+    tools: Arc<Tools>,
+    queue: Queue,
+    running: Arc<Mutex<HashMap<EnvId, Running>>>,
+}
+
+#[derive(Clone)]
+struct Running {
+    id: DeploymentId,
+    cancel: Cancel,
+}
+
+/// Why a deployment was not cancelled or a rollback not begun.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// It has ended.
+    #[error("deployment {0} is {1}: there is nothing to cancel")]
+    Over(DeploymentId, State),
+    /// Nothing was deployed yet.
+    #[error("{0} serves nothing yet: there is nothing to go back from")]
+    NothingServes(EnvId),
+    /// No release that served before is left.
+    #[error("{0} has no earlier release that served: there is nothing to go back to")]
+    NoWayBack(EnvId),
+    /// The journal refused.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Worker {
+    /// A worker with these tools.
+    pub fn new(tools: Arc<Tools>, queue: Queue) -> Worker {
+        Worker {
+            tools,
+            queue,
+            running: Arc::default(),
+        }
+    }
+
+    /// What it works with.
+    pub fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    /// Where it takes its work from.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// Works until the server stops. Deployments that recovery wants observed to their end come first.
+    pub async fn work(&self, resumed: Vec<Deployment>) {
+        for deployment in resumed {
+            self.begin(&deployment, true);
+        }
+        loop {
+            if let Err(error) = self.take_what_waits().await {
+                tracing::error!(%error, "the queue cannot be read");
+            }
+            let next = self.retire_what_is_over().await;
+            tokio::select! {
+                () = self.queue.changed() => {}
+                () = tokio::time::sleep(next) => {}
+            }
+        }
+    }
+
+    async fn take_what_waits(&self) -> Result<(), JournalError> {
+        let open = self
+            .tools
+            .journal
+            .store()
+            .read(|c| deployments::open(c, None))
+            .await?;
+        for deployment in open {
+            if deployment.state == State::Queued && !self.running().contains_key(&deployment.env) {
+                self.begin(&deployment, false);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&self, deployment: &Deployment, resume: bool) {
+        let (id, env) = (deployment.id, deployment.env.clone());
+        let cancel = Cancel::default();
+        let running = Running {
+            id,
+            cancel: cancel.clone(),
+        };
+        self.running().insert(env.clone(), running);
+        let worker = self.clone();
+        tokio::spawn(async move {
+            worker.see_through(id, cancel, resume).await;
+            worker.running().remove(&env);
+            worker.queue.nudge();
+        });
+    }
+
+    /// A deployment whose journal cannot be written (a full disk) is put in order as soon as it can be.
+    async fn see_through(&self, id: DeploymentId, cancel: Cancel, resume: bool) {
+        let ended = match resume {
+            true => pipeline::resume(&self.tools, id, cancel).await,
+            false => pipeline::deploy(&self.tools, id, cancel).await,
+        };
+        let Err(error) = ended else { return };
+        tracing::error!(deployment = id, %error, "the deployment stopped: its journal cannot be written");
+        while let Err(error) = recovery::put_in_order(&self.tools, id).await {
+            tracing::error!(deployment = id, error, "it cannot be put in order yet");
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Retires old colors whose time is over; says how long until the next one.
+    async fn retire_what_is_over(&self) -> Duration {
+        let mut next = Duration::from_secs(3600);
+        let environments = self
+            .tools
+            .server
+            .apps
+            .values()
+            .flat_map(|app| &app.environments);
+        for env in environments {
+            match self.retire(env).await {
+                Ok(Some(left)) => next = next.min(left),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(env = %env.id, error, "the old color cannot be retired")
+                }
+            }
+        }
+        next
+    }
+
+    async fn retire(&self, env: &Environment) -> Result<Option<Duration>, String> {
+        let standing = self
+            .tools
+            .journal
+            .standing(&env.id)
+            .await
+            .map_err(|e| e.to_string())?;
+        let (Some(until), Some(active)) = (standing.warm_until_ms, standing.active) else {
+            return Ok(None);
+        };
+        if self.running().contains_key(&env.id) {
+            // Its end wakes the worker.
+            return Ok(None);
+        }
+        let left = until.saturating_sub(clock::now_ms());
+        if let Ok(left @ 1..) = u64::try_from(left) {
+            return Ok(Some(Duration::from_millis(left)));
+        }
+        let stopped = pipeline::retire(&self.tools, env, active.other())
+            .await
+            .map_err(|e| e.to_string())?;
+        tracing::info!(env = %env.id, color = %active.other(), stopped = stopped.join(", "), "the old color is retired");
+        let id = env.id.clone();
+        let cold = self.tools.journal.write(move |entry| {
+            environments::change(entry.connection(), &id, |standing| {
+                standing.warm_until_ms = None
+            })?;
+            Ok(())
+        });
+        cold.await.map_err(|e| e.to_string())?;
+        Ok(None)
+    }
+
+    /// Stops a deployment, whatever it does: what it started is killed and seen gone before it counts as cancelled. One
+    /// that serves already is rolled back.
+    pub async fn cancel(&self, id: DeploymentId, by: &str) -> Result<Deployment, WorkerError> {
+        let deployment = self.tools.journal.deployment(id).await?;
+        if deployment.state.is_final() {
+            return Err(WorkerError::Over(id, deployment.state));
+        }
+        let why = format!("cancelled by {by}");
+        let pulled = {
+            let running = self.running();
+            let found = running.values().find(|running| running.id == id);
+            found.map(|running| running.cancel.pull(&why)).is_some()
+        };
+        if !pulled {
+            return Ok(self
+                .tools
+                .journal
+                .move_to(id, State::Cancelled, Some(why))
+                .await?);
+        }
+        self.ended(id).await
+    }
+
+    /// Waits until a deployment has ended.
+    pub async fn ended(&self, id: DeploymentId) -> Result<Deployment, WorkerError> {
+        let mut changes = self.tools.journal.changes();
+        loop {
+            changes.mark_unchanged();
+            let deployment = self.tools.journal.deployment(id).await?;
+            if deployment.state.is_final() || changes.changed().await.is_err() {
+                return Ok(deployment);
+            }
+        }
+    }
+
+    /// Goes back: to the warm release, or to the named backup. What runs or waits in the environment is cancelled; a
+    /// deployment that is being observed is what people want to get away from, so cancelling it is the rollback.
+    pub async fn rollback(
+        &self,
+        env: &EnvId,
+        backup: Option<String>,
+        by: &str,
+    ) -> Result<Queued, WorkerError> {
+        let id = env.clone();
+        let open = self
+            .tools
+            .journal
+            .store()
+            .read(move |c| deployments::open(c, Some(&id)))
+            .await;
+        for deployment in open.map_err(JournalError::from)? {
+            let ended = match self
+                .cancel(deployment.id, &format!("{by} (rollback)"))
+                .await
+            {
+                // It ended by itself meanwhile.
+                Err(WorkerError::Over(..)) => continue,
+                other => other?,
+            };
+            if ended.state == State::RolledBack && backup.is_none() {
+                return Ok(Queued {
+                    id: ended.id,
+                    env: env.clone(),
+                });
+            }
+        }
+        let standing = self.tools.journal.standing(env).await?;
+        let Some(serving) = standing.serving() else {
+            return Err(WorkerError::NothingServes(env.clone()));
+        };
+        let other = standing
+            .slots
+            .of(standing.standby())
+            .as_ref()
+            .filter(|release| release.served);
+        let target = other.unwrap_or(serving);
+        let wish = Wish {
+            env: env.clone(),
+            commit: target.commit.clone(),
+            ref_name: target.ref_name.clone(),
+            kind: Kind::Rollback { backup },
+            by: by.to_owned(),
+            origin: Origin::Cli,
+            mode: Mode::Fast,
+            redeploy: true,
+            skip_tests: false,
+            retry_of: None,
+        };
+        Ok(self.queue.ask(wish).await?)
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<EnvId, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
