@@ -51,3 +51,5 @@ pub mod proxy;
 pub mod setup;
 
 pub mod server;
+
+pub mod cli;

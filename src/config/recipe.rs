@@ -35,7 +35,9 @@ pub struct Recipe {
 impl Recipe {
     /// Whether install, build and test may see this variable of the app's configuration.
     pub fn build_sees(&self, name: &str) -> bool {
-        let matches = |pattern: &String| Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(name));
+        let matches = |pattern: &String| {
+            Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(name))
+        };
         self.steps.env.iter().any(matches)
     }
 }
@@ -55,7 +57,10 @@ impl Steps {
 /// The patterns were checked when the recipe was read; one that is none after all matches nothing.
 fn glob_set(patterns: &[String]) -> GlobSet {
     let mut set = GlobSetBuilder::new();
-    for glob in patterns.iter().filter_map(|pattern| Glob::new(pattern).ok()) {
+    for glob in patterns
+        .iter()
+        .filter_map(|pattern| Glob::new(pattern).ok())
+    {
         set.add(glob);
     }
     set.build().unwrap_or_default()

@@ -1,8 +1,8 @@
 use super::{ConfigError, Secret};
 use crate::domain::{AppName, Color, EnvId, Mode, Redirect};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -154,13 +154,18 @@ pub struct App {
 impl App {
     /// The branch that a clone of the app's repository checks out: production's, where that is one branch by name.
     pub fn main_branch(&self) -> &str {
-        let production = self.environments.iter().find(|env| env.id.env.as_str() == "production");
+        let production = self
+            .environments
+            .iter()
+            .find(|env| env.id.env.as_str() == "production");
         production
             .or(self.environments.first())
             .into_iter()
             .flat_map(|env| &env.refs)
             .find_map(|rule| match rule {
-                RefRule::Branch(name) if !name.contains(['*', '?', '[', '{']) => Some(name.as_str()),
+                RefRule::Branch(name) if !name.contains(['*', '?', '[', '{']) => {
+                    Some(name.as_str())
+                }
                 _ => None,
             })
             .unwrap_or("main")

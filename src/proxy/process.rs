@@ -7,10 +7,12 @@ use super::settings::Settings;
 use super::shared::Phase;
 use crate::system::{handover, socket};
 use crate::traffic::{Command, Reply, line, read, this_build};
+use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixListener;
@@ -74,6 +76,26 @@ fn hint(error: &io::Error) -> &'static str {
         }
         io::ErrorKind::AddrInUse => "; `ss -ltnp` names the process that does",
         _ => "",
+    }
+}
+
+/// `teal proxy`, as the command line calls it.
+pub fn main(args: &[OsString]) -> ExitCode {
+    #[derive(clap::Parser)]
+    #[command(name = "teal proxy", about = "The data plane; started by `teal serve`")]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+    let name = [OsString::from("teal proxy")];
+    let line = <Line as clap::Parser>::parse_from(name.iter().chain(args));
+    match run(&line.args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Its stderr is the proxy's log; nobody else reads it.
+            let _ = writeln!(std::io::stderr(), "teal proxy: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -15,5 +15,5 @@ pub use backup::{
 };
 pub use checkout::{CheckedOut, CheckoutError, checkout, forget};
 pub use links::{LinkError, Linked, link_shared};
-pub use variables::{Variables, VariablesError, Version};
 pub use slot::{SlotError, Slots};
+pub use variables::{Variables, VariablesError, Version};

@@ -20,6 +20,6 @@ mod wire;
 pub use crate::system::ports;
 pub use client::{Service, ServiceError, Services};
 pub use health::{Attempt, Cause, NotReady, Probe, Ready, probe_once, wait_ready};
-pub use last_lines::last_lines;
 pub use job::{Job, JobEnd, JobError, JobExit, run_job};
+pub use last_lines::last_lines;
 pub use wire::{Ended, Exit, How, Spec, State, Status, Stopped};

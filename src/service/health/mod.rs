@@ -24,7 +24,12 @@ pub struct Ready {
 
 impl fmt::Display for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ready after {} ms, {} probes", self.took.as_millis(), self.attempts)
+        write!(
+            f,
+            "ready after {} ms, {} probes",
+            self.took.as_millis(),
+            self.attempts
+        )
     }
 }
 

@@ -190,15 +190,26 @@ impl Repo {
         let mut tree = self.tree(commit)?;
         let dir = clean(dir);
         if !dir.is_empty() {
-            let found = self.entry(commit, dir)?.filter(|entry| entry.kind() == Some(ObjectType::Tree));
-            let Some(entry) = found else { return Ok(String::new()) };
-            tree = self.git.find_tree(entry.id()).map_err(self.error("read a folder"))?;
+            let found = self
+                .entry(commit, dir)?
+                .filter(|entry| entry.kind() == Some(ObjectType::Tree));
+            let Some(entry) = found else {
+                return Ok(String::new());
+            };
+            tree = self
+                .git
+                .find_tree(entry.id())
+                .map_err(self.error("read a folder"))?;
         }
         let mut digest = Sha256::new();
         let walked = tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
             let path = format!("{folder}{}", String::from_utf8_lossy(entry.name_bytes()));
             if entry.kind() != Some(ObjectType::Tree) && chosen(&path) {
-                digest.update(format!("{:o} {} {path}\0", entry.filemode_raw(), entry.id()));
+                digest.update(format!(
+                    "{:o} {} {path}\0",
+                    entry.filemode_raw(),
+                    entry.id()
+                ));
             }
             git2::TreeWalkResult::Ok
         });

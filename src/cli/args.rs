@@ -1,0 +1,299 @@
+//! What may be typed.
+
+use crate::domain::DeploymentId;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Push to deploy, on your own server: nothing dropped on the way, and a way back that is always open.
+#[derive(Debug, Parser)]
+#[command(name = "teal", version, max_term_width = 100, infer_long_args = true)]
+#[command(
+    after_help = "Exit codes: 0 done · 1 the deployment failed or was rolled back · 2 usage or configuration · \
+                        3 the server cannot be reached · 4 refused"
+)]
+pub(super) struct Cli {
+    /// The server's configuration [default: ./teal.toml, else /etc/teal/teal.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print JSON: one document, or one per line where lines follow one another
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The app, where an environment's name alone does not tell
+    #[arg(long, global = true, value_name = "APP")]
+    pub app: Option<String>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make the repositories to push to, and say how; without a configuration, write one to start from
+    Init(Init),
+    /// Run the server
+    Serve,
+    /// Show how the app in this folder would be built and run, or what a deployment would do
+    Plan(Plan),
+    /// Deploy, and show each step until it is live
+    Deploy(Deploy),
+    /// Show what serves, what runs and what waits
+    Status(MaybeEnv),
+    /// List deployments, newest first
+    History(History),
+    /// Show what a deployment's steps printed, or what an environment's service prints
+    Logs(Logs),
+    /// Go back to the release that served before, or to an older one
+    Rollback(Rollback),
+    /// List the sealed releases that can be gone back to
+    Backups(Env),
+    /// Stop a deployment that waits or runs
+    Cancel(Cancel),
+    /// Start the release that serves once more, without losing a request
+    Restart(Follow),
+    /// The app's own configuration
+    Env(Variables),
+    /// Run a one-off command with the release's code and environment
+    Run(Run),
+    /// Show visitors the maintenance page, or stop showing it
+    Maintenance(Maintenance),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The app to start a configuration for, when there is none yet
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Env {
+    /// The environment: `production`, or `app/production`
+    pub env: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MaybeEnv {
+    /// Only this environment: `production`, or `app/production`
+    pub env: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    /// The environment; without one, the repository in this folder is looked at
+    pub env: Option<String>,
+    /// A branch, a tag or a commit [default: what the environment's branch points to]
+    #[arg(long = "ref", value_name = "REF", requires = "env")]
+    pub ref_name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Deploy {
+    /// The environment: `production`, or `app/production`
+    pub env: String,
+    /// Incremental: only what changed is done again
+    #[arg(long, conflicts_with = "full")]
+    pub fast: bool,
+    /// From scratch
+    #[arg(long)]
+    pub full: bool,
+    /// A branch, a tag or a commit [default: what the environment's branch points to]
+    #[arg(long = "ref", value_name = "REF")]
+    pub ref_name: Option<String>,
+    /// Leave the test step out
+    #[arg(long)]
+    pub skip_tests: bool,
+    /// Return at once instead of showing the steps
+    #[arg(long)]
+    pub detach: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct History {
+    /// Only this environment: `production`, or `app/production`
+    pub env: Option<String>,
+    /// At most so many
+    #[arg(long, short = 'n', default_value_t = 20, value_name = "COUNT")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Logs {
+    /// A deployment's number, or an environment
+    #[arg(value_name = "DEPLOYMENT|ENV")]
+    pub of: String,
+    /// Go on with what is printed from now on
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only this step of the deployment: `build`, `service`
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Rollback {
+    /// The environment: `production`, or `app/production`
+    pub env: String,
+    /// A backup's name or a deployment's number [default: the release that served before]
+    #[arg(long, value_name = "BACKUP|DEPLOYMENT")]
+    pub to: Option<String>,
+    /// Return at once instead of showing the steps
+    #[arg(long)]
+    pub detach: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Cancel {
+    /// The deployment's number
+    pub deployment: DeploymentId,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Follow {
+    /// The environment: `production`, or `app/production`
+    pub env: String,
+    /// Return at once instead of showing the steps
+    #[arg(long)]
+    pub detach: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Variables {
+    #[command(subcommand)]
+    pub command: VariablesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum VariablesCommand {
+    /// Set values, and bring them live without a build
+    Set(Set),
+    /// Take values out, and bring that live without a build
+    Unset(Unset),
+    /// List the names, and with --show the values
+    List(List),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Set {
+    /// The environment: `production`, or `app/production`
+    pub env: String,
+    /// The values
+    #[arg(value_name = "KEY=VALUE", required_unless_present = "stdin")]
+    pub values: Vec<String>,
+    /// Read the value of this name from stdin, so that no shell history keeps it
+    #[arg(long, value_name = "KEY")]
+    pub stdin: Option<String>,
+    /// Return at once instead of showing the steps
+    #[arg(long)]
+    pub detach: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Unset {
+    /// The environment: `production`, or `app/production`
+    pub env: String,
+    /// The names
+    #[arg(value_name = "KEY", required = true)]
+    pub names: Vec<String>,
+    /// Return at once instead of showing the steps
+    #[arg(long)]
+    pub detach: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// The environment: `production`, or `app/production`
+    pub env: String,
+    /// Show the values too
+    #[arg(long)]
+    pub show: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// The environment: `production`, or `app/production`
+    pub env: String,
+    /// The command and its arguments, behind `--`
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Maintenance {
+    /// On or off
+    pub state: Switch,
+    /// The environment: `production`, or `app/production`
+    pub env: String,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    /// Visitors see the maintenance page.
+    On,
+    /// Visitors see the app.
+    Off,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, String> {
+        let words = std::iter::once("teal").chain(line.split_whitespace());
+        Cli::try_parse_from(words).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_commands_are_whole() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_behind_the_command() {
+        for line in [
+            "--json --app arq status production",
+            "status production --app arq --json",
+        ] {
+            let cli = parse(line).unwrap();
+            assert!(cli.json && cli.app.as_deref() == Some("arq"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_one_off_command_keeps_its_own_options() {
+        let cli = parse("run production -- node -e --json").unwrap();
+        assert!(!cli.json);
+        let Command::Run(run) = cli.command else {
+            panic!("not run")
+        };
+        assert_eq!(run.command, ["node", "-e", "--json"]);
+        assert!(parse("run production").is_err());
+    }
+
+    #[test]
+    fn what_contradicts_itself_or_lacks_something_is_refused() {
+        for line in [
+            "deploy production --fast --full",
+            "deploy",
+            "env set production",
+            "env unset production",
+            "maintenance maybe production",
+            "cancel forty-two",
+            "history --limit 0",
+            "plan --ref main",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        assert!(parse("env set production --stdin TOKEN").is_ok());
+    }
+
+    #[test]
+    fn a_mistyped_command_is_answered_with_the_nearest_one() {
+        let error = parse("rolback production").unwrap_err();
+        assert!(error.contains("'rollback'"), "{error}");
+    }
+}

@@ -1,0 +1,114 @@
+//! The command line: one file per command, and what they share. Commands print to stdout; what went wrong is one error
+//! on stderr that says what to type next. The exit codes are part of the product:
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | the deployment failed or was rolled back, or the server failed |
+//! | 2 | usage or configuration |
+//! | 3 | the server cannot be reached |
+//! | 4 | refused: not allowed, locked, rejected |
+
+mod args;
+mod client;
+mod failure;
+mod follow;
+mod live;
+mod moments;
+mod screen;
+mod table;
+mod tame;
+
+mod backups;
+mod cancel;
+mod deploy;
+mod env;
+mod history;
+mod init;
+mod logs;
+mod maintenance;
+mod plan;
+mod restart;
+mod rollback;
+mod run;
+mod serve;
+mod starter;
+mod status;
+
+#[cfg(test)]
+mod samples;
+
+use crate::config::Server;
+use crate::web::types::Which;
+use args::{Cli, Command};
+use clap::Parser;
+use client::Client;
+use failure::{CliError, Code};
+use screen::Screen;
+use std::process::ExitCode;
+
+/// Reads the command line, does what it says, and says how it went.
+pub fn main() -> ExitCode {
+    // Mistakes of usage end here, with clap's words and exit code 2.
+    let cli = Cli::parse();
+    let mut screen = Screen::of_process(cli.json);
+    let code = dispatch(&cli, &mut screen).and_then(|code| match screen.trouble() {
+        Some(source) => Err(CliError::local("cannot write the output", source)),
+        None => Ok(code),
+    });
+    let code = code.unwrap_or_else(|error| {
+        screen.fail(&error);
+        error.code()
+    });
+    code.into()
+}
+
+fn dispatch(cli: &Cli, screen: &mut Screen) -> Result<Code, CliError> {
+    match &cli.command {
+        Command::Init(args) => init::run(cli, args, screen),
+        Command::Serve => serve::run(load(cli)?),
+        Command::Plan(args) if args.env.is_none() => plan::here(args, screen),
+        Command::Run(args) => run::run(&load(cli)?, args, cli.app.as_deref()),
+        _ => {
+            let client = Client::of(&load(cli)?);
+            runtime()?.block_on(ask(cli, &client, screen))
+        }
+    }
+}
+
+/// The commands that are a conversation with the server.
+async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, CliError> {
+    let which = |env: &str| Which {
+        env: env.to_owned(),
+        app: cli.app.clone(),
+    };
+    let some = |env: &Option<String>| which(env.as_deref().unwrap_or_default());
+    match &cli.command {
+        Command::Plan(args) => plan::there(client, &some(&args.env), args, screen).await,
+        Command::Deploy(args) => deploy::run(client, which(&args.env), args, screen).await,
+        Command::Status(args) => status::run(client, &some(&args.env), screen).await,
+        Command::History(args) => history::run(client, &some(&args.env), args, screen).await,
+        Command::Logs(args) => logs::run(client, &which(&args.of), args, screen).await,
+        Command::Rollback(args) => rollback::run(client, which(&args.env), args, screen).await,
+        Command::Backups(args) => backups::run(client, &which(&args.env), screen).await,
+        Command::Cancel(args) => cancel::run(client, args.deployment, screen).await,
+        Command::Restart(args) => restart::run(client, which(&args.env), args, screen).await,
+        Command::Env(args) => env::run(client, &args.command, cli.app.as_deref(), screen).await,
+        Command::Maintenance(args) => {
+            maintenance::run(client, which(&args.env), args.state, screen).await
+        }
+        Command::Init(_) | Command::Serve | Command::Run(_) => Ok(Code::Done),
+    }
+}
+
+fn load(cli: &Cli) -> Result<Server, CliError> {
+    Ok(Server::load(cli.config.as_deref())?)
+}
+
+/// One thread is enough for one conversation.
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| CliError::local("cannot begin", source))
+}

@@ -1,0 +1,289 @@
+//! `teal status [env]`: what serves, what runs and what waits.
+
+mod detail;
+
+use super::client::{Client, named};
+use super::failure::{CliError, Code};
+use super::history::what;
+use super::moments::{ago, span};
+use super::screen::Screen;
+use super::table::{Table, cell, plain};
+use super::tame::one_line;
+use crate::domain::{Color, Deployment, State};
+use crate::report::{Line, Tone};
+use crate::system::clock;
+use crate::web::types::{EnvironmentStatus, SlotStatus, Status, Which};
+
+/// Shows all environments, or one of them more closely.
+pub(super) async fn run(
+    client: &Client,
+    which: &Which,
+    screen: &mut Screen,
+) -> Result<Code, CliError> {
+    let status: Status = client.get("status", &named(which)).await?;
+    if screen.json {
+        return screen.document(&status);
+    }
+    let mut seen = Vec::new();
+    for environment in status.environments {
+        let since_ms = since(client, &environment).await?;
+        seen.push(Seen {
+            status: environment,
+            since_ms,
+        });
+    }
+    let now = clock::now_ms();
+    if seen.is_empty() {
+        screen.say("no environments are configured");
+        return Ok(Code::Done);
+    }
+    screen.table(&table(&seen, now));
+    if let ([seen], false) = (seen.as_slice(), which.env.is_empty()) {
+        for line in detail::lines(&seen.status, now) {
+            screen.line(&line);
+        }
+    }
+    for line in warnings(&seen) {
+        screen.line(&line);
+    }
+    Ok(Code::Done)
+}
+
+/// An environment, and since when its release serves.
+struct Seen {
+    status: EnvironmentStatus,
+    since_ms: Option<i64>,
+}
+
+/// When the last switch was that held. It is the last deployment's, unless that one never came so far.
+async fn since(client: &Client, environment: &EnvironmentStatus) -> Result<Option<i64>, CliError> {
+    let Some(active) = environment.active else {
+        return Ok(None);
+    };
+    if let Some(last) = &environment.last
+        && let Some(at) = switched(last, active)
+    {
+        return Ok(Some(at));
+    }
+    let env = environment.env.to_string();
+    let query = [("env", Some(env.as_str())), ("limit", Some("50"))];
+    let deployments: Vec<Deployment> = client.get("deployments", &query).await?;
+    Ok(deployments
+        .iter()
+        .find_map(|deployment| switched(deployment, active)))
+}
+
+fn switched(deployment: &Deployment, to: Color) -> Option<i64> {
+    let held =
+        deployment.color == Some(to) && matches!(deployment.state, State::Live | State::Observing);
+    deployment.switched_ms.filter(|_| held)
+}
+
+fn table(seen: &[Seen], now_ms: i64) -> Table {
+    let heads = ["ENVIRONMENT", "STATE", "SERVES", "SINCE", "OTHER COLOR"];
+    let mut table = Table::new(&heads, 2);
+    for seen in seen {
+        let status = &seen.status;
+        let since = seen.since_ms.map(|at| span(now_ms - at));
+        let cells = vec![
+            plain(status.env.to_string()),
+            state(status),
+            plain(serves(status)),
+            plain(since.unwrap_or_default()),
+            other(status, now_ms),
+        ];
+        let open = status
+            .open
+            .iter()
+            .map(|deployment| running(deployment, now_ms));
+        table.row(cells, open.chain(last(status, now_ms)).collect());
+    }
+    table
+}
+
+fn state(status: &EnvironmentStatus) -> Line {
+    match active(status) {
+        _ if status.maintenance => cell(Tone::Bad, "maintenance"),
+        None => cell(Tone::Quiet, "empty"),
+        Some(slot) if slot.processes.is_empty() => cell(Tone::Bad, "down"),
+        Some(_) => cell(Tone::Good, "live"),
+    }
+}
+
+fn active(status: &EnvironmentStatus) -> Option<&SlotStatus> {
+    let color = status.active?;
+    status.slots.iter().find(|slot| slot.color == color)
+}
+
+fn serves(status: &EnvironmentStatus) -> String {
+    let Some(slot) = active(status) else {
+        return "nothing yet".to_owned();
+    };
+    let commit = slot.commit.as_ref().map_or("?", |commit| commit.short());
+    let subject = one_line(slot.subject.as_deref().unwrap_or_default(), 200);
+    format!("{:<5} {commit} {subject}", slot.color)
+        .trim_end()
+        .to_owned()
+}
+
+fn other(status: &EnvironmentStatus, now_ms: i64) -> Line {
+    let Some(color) = status.active.map(Color::other) else {
+        return plain("");
+    };
+    let slot = status.slots.iter().find(|slot| slot.color == color);
+    let warmth = match slot {
+        Some(slot) if slot.commit.is_none() => "empty".to_owned(),
+        Some(slot) if !slot.processes.is_empty() => match status.warm_until_ms {
+            Some(until) if until > now_ms => format!("warm {}", span(until - now_ms)),
+            _ => "warm".to_owned(),
+        },
+        Some(_) => "cold".to_owned(),
+        None => return plain(""),
+    };
+    cell(Tone::Quiet, format!("{color} {warmth}"))
+}
+
+/// What runs or waits, in one line.
+fn running(deployment: &Deployment, now_ms: i64) -> Line {
+    let from = deployment.started_ms.unwrap_or(deployment.created_ms);
+    plain(format!(
+        "  {} is {}: {} of {} by {}, for {}",
+        deployment.id,
+        deployment.state,
+        deployment.commit.short(),
+        what(deployment),
+        one_line(&deployment.by, 20),
+        span(now_ms - from)
+    ))
+}
+
+/// The last deployment, when it is not what serves: why what was pushed is not live.
+fn last(status: &EnvironmentStatus, now_ms: i64) -> Option<Line> {
+    let last = status.last.as_ref()?;
+    let at = ago(now_ms, last.ended_ms.unwrap_or(last.created_ms));
+    let how = match last.state {
+        State::Failed => "failed",
+        State::RolledBack => "was rolled back",
+        State::Interrupted => "was interrupted",
+        _ => return None,
+    };
+    let step = last.failure.as_ref().and_then(|failure| failure.step);
+    let step = step.map_or_else(String::new, |step| format!(" at {step}"));
+    let id = last.id;
+    Some(cell(
+        Tone::Bad,
+        format!("  {id} {how}{step} {at} (teal logs {id})"),
+    ))
+}
+
+fn warnings(seen: &[Seen]) -> Vec<Line> {
+    let all = seen.iter().flat_map(|seen| {
+        let env = &seen.status.env;
+        let texts = seen.status.warnings.iter();
+        texts.map(move |text| {
+            cell(
+                Tone::Bad,
+                format!("warning: {env}: {}", one_line(text, 300)),
+            )
+        })
+    });
+    all.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::samples::{self, MINUTE, NOW};
+    use crate::cli::screen::Paint;
+    use crate::domain::{Failure, Step};
+
+    fn shown(seen: &[Seen]) -> String {
+        let mut lines = table(seen, NOW).render(Some(80), Paint::default());
+        lines.extend(warnings(seen).into_iter().map(|line| line.text));
+        assert!(
+            lines
+                .iter()
+                .take(1 + seen.len())
+                .all(|line| line.chars().count() <= 80)
+        );
+        lines.join("\n")
+    }
+
+    #[test]
+    fn a_glance_tells_what_serves_runs_failed_and_does_not_fit() {
+        let mut production = samples::environment(
+            "arq/production",
+            vec![
+                samples::slot(
+                    Color::Blue,
+                    42,
+                    "1a2b3c4d5",
+                    "Fix the login form on small screens",
+                ),
+                samples::slot(Color::Green, 41, "99887766a", "Before"),
+            ],
+        );
+        production.warm_until_ms = Some(NOW + 7 * MINUTE);
+        production.warnings = vec!["`current` points to green, and blue serves".to_owned()];
+        let mut staging = samples::environment(
+            "arq/staging",
+            vec![
+                samples::slot(Color::Blue, 40, "77aa00bb1", "Try the new search"),
+                samples::empty(Color::Green),
+            ],
+        );
+        let mut open = samples::deployment(44, "arq/staging", State::Running);
+        open.started_ms = Some(NOW - 12_000);
+        staging.open = vec![open];
+        let mut failed = samples::deployment(43, "arq/staging", State::Failed);
+        failed.ended_ms = Some(NOW - 3 * MINUTE);
+        failed.failure = Some(Failure {
+            step: Some(Step::Health),
+            cause: String::new(),
+            tail: Vec::new(),
+            serving: String::new(),
+            next: String::new(),
+        });
+        staging.last = Some(failed);
+        let mut shop = samples::environment(
+            "shop/production",
+            vec![samples::empty(Color::Blue), samples::empty(Color::Green)],
+        );
+        shop.active = None;
+        let seen = |status, since_ms| Seen { status, since_ms };
+        insta::assert_snapshot!(shown(&[
+            seen(production, Some(NOW - 120 * MINUTE)),
+            seen(staging, Some(NOW - 4000 * MINUTE)),
+            seen(shop, None),
+        ]), @r"
+        ENVIRONMENT      STATE  SERVES                           SINCE  OTHER COLOR
+        arq/production   live   blue  1a2b3c4d5 Fix the login …  2 h    green warm 7 min
+        arq/staging      live   blue  77aa00bb1 Try the new se…  2 d    green empty
+          44 is running: 1a2b3c4d5 of main by ada, for 12 s
+          43 failed at health 3 min ago (teal logs 43)
+        shop/production  empty  nothing yet
+        warning: arq/production: `current` points to green, and blue serves
+        ");
+    }
+
+    #[test]
+    fn a_release_whose_processes_are_gone_is_down() {
+        let mut slot = samples::slot(Color::Blue, 42, "1a2b3c4d5", "");
+        slot.processes.clear();
+        let mut status = samples::environment("arq/production", vec![slot]);
+        assert_eq!(state(&status), cell(Tone::Bad, "down"));
+        status.maintenance = true;
+        assert_eq!(state(&status).text, "maintenance");
+    }
+
+    #[test]
+    fn only_a_switch_that_held_counts() {
+        let mut deployment = samples::deployment(42, "arq/production", State::Live);
+        deployment.color = Some(Color::Blue);
+        deployment.switched_ms = Some(NOW);
+        assert_eq!(switched(&deployment, Color::Blue), Some(NOW));
+        assert_eq!(switched(&deployment, Color::Green), None);
+        deployment.state = State::RolledBack;
+        assert_eq!(switched(&deployment, Color::Blue), None);
+    }
+}

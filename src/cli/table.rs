@@ -1,0 +1,127 @@
+//! Tables for people: as wide as the terminal, with one column that gives way.
+
+use super::screen::Paint;
+use crate::report::{Line, Tone};
+use console::{measure_text_width, truncate_str};
+
+/// The column that gives way keeps at least this much.
+const NARROWEST: usize = 12;
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// A table.
+pub(super) struct Table {
+    heads: Vec<&'static str>,
+    flexible: usize,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    cells: Vec<Line>,
+    below: Vec<Line>,
+}
+
+/// A cell, or a line below a row.
+pub(super) fn cell(tone: Tone, text: impl Into<String>) -> Line {
+    Line {
+        text: text.into(),
+        tone,
+    }
+}
+
+/// A cell like any other.
+pub(super) fn plain(text: impl Into<String>) -> Line {
+    cell(Tone::Plain, text)
+}
+
+impl Table {
+    /// A table with these heads, of which the one with this number gives way.
+    pub fn new(heads: &[&'static str], flexible: usize) -> Table {
+        Table {
+            heads: heads.to_vec(),
+            flexible,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row, with a cell per head, and lines that stand below it.
+    pub fn row(&mut self, cells: Vec<Line>, below: Vec<Line>) {
+        self.rows.push(Row { cells, below });
+    }
+
+    /// The lines, as wide as so many columns, or as it takes.
+    pub fn render(&self, columns: Option<usize>, paint: Paint) -> Vec<String> {
+        let widths = self.widths(columns);
+        let head = self.heads.iter().map(|head| cell(Tone::Quiet, *head));
+        let mut lines = vec![layout(&head.collect::<Vec<_>>(), &widths, paint)];
+        for row in &self.rows {
+            lines.push(layout(&row.cells, &widths, paint));
+            let below = row.below.iter();
+            lines.extend(below.map(|line| paint.apply(line.tone, &line.text)));
+        }
+        lines
+    }
+
+    fn widths(&self, columns: Option<usize>) -> Vec<usize> {
+        let widest = |at: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.cells.get(at));
+            let widths = cells.map(|cell| measure_text_width(&cell.text));
+            widths.max().unwrap_or(0).max(self.heads[at].len())
+        };
+        let mut widths: Vec<usize> = (0..self.heads.len()).map(widest).collect();
+        let gaps = GAP.len() * widths.len().saturating_sub(1);
+        let taken: usize = widths.iter().sum::<usize>() - widths[self.flexible] + gaps;
+        if let Some(columns) = columns {
+            let left = columns.saturating_sub(taken).max(NARROWEST);
+            widths[self.flexible] = widths[self.flexible].min(left);
+        }
+        widths
+    }
+}
+
+fn layout(cells: &[Line], widths: &[usize], paint: Paint) -> String {
+    let mut line = String::new();
+    for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        let text = truncate_str(&cell.text, *width, "…");
+        line.push_str(&paint.apply(cell.tone, &text));
+        if at + 1 < cells.len() {
+            line.push_str(&" ".repeat(width.saturating_sub(measure_text_width(&text))));
+            line.push_str(GAP);
+        }
+    }
+    line.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new(&["NAME", "WHAT", "WHEN"], 1);
+        let long = "a sentence that is a good deal longer than it has to be";
+        table.row(
+            vec![plain("漢字"), plain(long), plain("now")],
+            vec![plain("  below")],
+        );
+        table.row(vec![plain("x"), plain("y"), plain("")], vec![]);
+        table
+    }
+
+    #[test]
+    fn the_flexible_column_gives_way_and_wide_characters_count_twice() {
+        let lines = table().render(Some(40), Paint::default());
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        NAME  WHAT                          WHEN
+        漢字  a sentence that is a good d…  now
+          below
+        x     y
+        ");
+        assert!(lines.iter().all(|line| measure_text_width(line) <= 40));
+    }
+
+    #[test]
+    fn nothing_is_cut_where_nobody_looks() {
+        let lines = table().render(None, Paint::default()).join("\n");
+        assert!(lines.contains("than it has to be  now"), "{lines}");
+    }
+}
