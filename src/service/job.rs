@@ -1,4 +1,5 @@
-use super::wire::{Exit, JobOrder, JobOutcome, JobReport, MARKER};
+use super::exit::Exit;
+use super::wire::{JobOrder, JobOutcome, JobReport, MARKER};
 use crate::system::cgroup::Group;
 use crate::system::clock;
 use crate::system::process::Tree;
