@@ -3,8 +3,8 @@ use super::place::Place;
 use super::running::Service;
 use super::talk::{self, Unasked};
 use super::wire::{Hello, Launch, Order, Reply, Spec, State, Status};
-use crate::system::clock;
 use crate::system::files::FileError;
+use crate::system::process;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,12 +66,7 @@ impl Services {
         let place = self.place(&spec.key)?;
         place.create()?;
         let launch = Launch {
-            id: format!(
-                "{}-{:x}-{:x}",
-                spec.key,
-                clock::now_ms(),
-                std::process::id()
-            ),
+            id: format!("{}-{}", spec.key, process::unique()),
             spec: spec.clone(),
         };
         let text = serde_json::to_vec(&launch)
