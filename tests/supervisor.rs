@@ -374,3 +374,39 @@ async fn a_supervisor_that_is_asked_to_end_leaves_the_service_running() {
     service.keep_alive(true).await.unwrap();
     assert_ne!(supervisor_of(&service).await, first);
 }
+
+#[tokio::test]
+async fn a_service_that_runs_out_of_memory_is_named() {
+    let world = World::new();
+    let eater = "while [ ! -e go ]; do sleep 0.01; done; exec /usr/bin/python3 -c 'x = bytearray(500 << 20)'";
+    let service = world.start(eater).await;
+    // The limit is set from outside, as an administrator would. Where there are no groups, there is nothing to see.
+    let Some(limit) = memory_limit_of(service.pid(), &service.status().id) else {
+        return;
+    };
+    fs::write(limit, "33554432").unwrap();
+    fs::write(world.path("go"), "").unwrap();
+    let exit = service.exited().await;
+    assert_eq!(exit.to_string(), "was killed because memory ran out");
+}
+
+/// The file that limits the memory of the group of this process, if the group is one of Teal's.
+fn memory_limit_of(pid: i32, id: &str) -> Option<PathBuf> {
+    let own = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let group = |controller: &str| {
+        own.lines().find_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            let (controllers, path) = rest.split_once(':')?;
+            (controllers == controller && path.contains(id)).then(|| path[1..].to_owned())
+        })
+    };
+    let old = group("memory").map(|path| Path::new("/sys/fs/cgroup/memory").join(path));
+    let new = group("").map(|path| Path::new("/sys/fs/cgroup").join(path));
+    [
+        old.map(|folder| folder.join("memory.limit_in_bytes")),
+        new.map(|folder| folder.join("memory.max")),
+    ]
+    .into_iter()
+    .flatten()
+    .find(|file| file.exists())
+}

@@ -1,13 +1,12 @@
-use super::wire::{Exit, JobOrder, JobOutcome, JobReport, MARKER};
+use super::exit::Exit;
+use super::wire::{JobOrder, JobOutcome, JobReport, MARKER};
 use crate::system::cgroup::Group;
-use crate::system::clock;
-use crate::system::process::Tree;
+use crate::system::process::{self, Tree};
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -154,10 +153,8 @@ pub async fn run_job(
 }
 
 fn order(job: Job) -> JobOrder {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
     JobOrder {
-        id: format!("job-{:x}-{:x}-{count}", clock::now_ms(), std::process::id()),
+        id: format!("job-{}", process::unique()),
         command: job.command,
         cwd: job.cwd,
         env: job.env,

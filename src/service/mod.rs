@@ -8,18 +8,23 @@
 //!
 //! The supervisor itself, in [`supervisor`], knows nothing of this module's clients but the words in `wire`.
 
-mod client;
+mod exit;
 mod health;
 mod job;
 mod last_lines;
 mod place;
+mod running;
+mod services;
 pub mod static_site;
 pub mod supervisor;
+mod talk;
 mod wire;
 
 pub use crate::system::ports;
-pub use client::{Service, ServiceError, Services};
+pub use exit::Exit;
 pub use health::{Attempt, Cause, NotReady, Probe, Ready, probe_once, wait_ready};
 pub use job::{Job, JobEnd, JobError, JobExit, run_job};
 pub use last_lines::last_lines;
-pub use wire::{Ended, Exit, How, Spec, State, Status, Stopped};
+pub use running::Service;
+pub use services::{ServiceError, Services};
+pub use wire::{Ended, How, Spec, State, Status, Stopped};

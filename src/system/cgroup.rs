@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The end of every group's name that is made here, by which they are told from those of others.
 const SUFFIX: &str = ".teal";
@@ -87,10 +88,19 @@ impl Group {
             .max()
     }
 
-    /// Removes the group. One that is not empty stays; it is found again by its name.
+    /// Removes the group. The dead are in it until their parent has collected them; a group that stays is empty and harms
+    /// nobody.
     pub fn remove(&self) {
+        const TRIES: usize = 20;
         for folder in &self.folders {
-            let _ = fs::remove_dir(folder);
+            for _ in 0..TRIES {
+                match fs::remove_dir(folder) {
+                    Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                    _ => break,
+                }
+            }
         }
     }
 }

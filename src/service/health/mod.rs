@@ -6,7 +6,7 @@ mod verdict;
 pub use probe::{Attempt, Probe, probe_once};
 pub use verdict::{Cause, NotReady};
 
-use super::client::Service;
+use super::running::Service;
 use crate::system::{ports, process};
 use std::fmt;
 use std::future::Future;

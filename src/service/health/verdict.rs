@@ -1,5 +1,5 @@
 use super::probe::Attempt;
-use crate::service::wire::Exit;
+use crate::service::exit::Exit;
 use crate::system::ports::Owner;
 use std::fmt;
 use std::net::SocketAddr;

@@ -2,13 +2,17 @@
 //! outside of it.
 
 mod answer;
+mod body;
 mod kind;
+mod path;
 mod range;
 mod root;
+#[cfg(test)]
+mod tests;
 
 pub use root::Root;
 
-use answer::Body;
+use body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;

@@ -4,11 +4,13 @@
 //! As a service's supervisor it leaves its parent for good, so that the service lives on when the server does not. As a
 //! job's supervisor it ends with the server, and takes the job with it.
 
+mod begin;
 mod child;
 mod control;
 mod events;
 mod job;
 mod keeper;
+mod life;
 mod log;
 mod mask;
 mod output;
@@ -99,7 +101,7 @@ fn detached(begin: impl FnOnce() -> Result<keeper::Keeper, Failed>) -> ExitCode 
 fn begin_alone() -> Result<(), Failed> {
     nix::unistd::setsid().tried("begin a session")?;
     nix::sys::prctl::set_child_subreaper(true).tried("become the parent of orphans")?;
-    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o027));
     // A name of its own keeps `killall teal` from meaning it. Without it the supervisor works as well.
     let _ = nix::sys::prctl::set_name(c"teal-supervisor");
     std::env::set_current_dir("/").tried("leave the folder")

@@ -10,6 +10,7 @@ pub use tree::{KillError, Survivors, Tree};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One process, told apart from every later one of the same number by when it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -139,6 +140,19 @@ pub fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map(|text| text.trim().to_owned())
         .unwrap_or_default()
+}
+
+/// A word that is like no other on this machine, to mark processes with.
+pub fn unique() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let random = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default();
+    let random: String = random
+        .chars()
+        .filter(char::is_ascii_hexdigit)
+        .take(16)
+        .collect();
+    format!("{:x}-{count}-{random}", std::process::id())
 }
 
 /// Whether the environment that the process was started with has exactly this `NAME=value`.

@@ -1,0 +1,202 @@
+use super::exit::Exit;
+use super::place::Place;
+use super::running::Service;
+use super::talk::{self, Unasked};
+use super::wire::{Hello, Launch, Order, Reply, Spec, State, Status};
+use crate::system::files::FileError;
+use crate::system::process;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a supervisor may take for an answer that it has at hand.
+pub(super) const PROMPT: Duration = Duration::from_secs(10);
+/// How long the end of a service may take beyond its drain: killing, and seeing that nothing is left.
+pub(super) const KILLING: Duration = Duration::from_secs(30);
+
+/// The services of this machine that run under a supervisor of Teal's.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Where supervisors have their sockets and keep what they know: `<state_dir>/run`.
+    pub run_dir: PathBuf,
+    /// The program whose `supervise` is the supervisor: this one.
+    pub exe: PathBuf,
+}
+
+/// Why a service could not be started, found or ordered.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// A name that is no file name.
+    #[error("`{0}` cannot name a service: small letters, digits, `-`, `_` and `.` can")]
+    Key(String),
+    /// The service's folder cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is there already.
+    #[error("the service {0} runs already")]
+    Running(String),
+    /// The supervisor said why it did not start.
+    #[error("the service {key} could not be started: {why}")]
+    Start {
+        /// Which.
+        key: String,
+        /// In the supervisor's words.
+        why: String,
+    },
+    /// The supervisor did not answer in time, or with something else than an answer.
+    #[error("the supervisor of the service {key} {what}")]
+    Supervisor {
+        /// Of which service.
+        key: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// It has ended.
+    #[error("the service {key} does not run any more: it {exit}")]
+    Ended {
+        /// Which.
+        key: String,
+        /// How it ended.
+        exit: Exit,
+    },
+}
+
+impl Services {
+    /// Starts a service under a new supervisor. It is not restarted when it ends, until [`Service::keep_alive`] says so.
+    pub async fn start(&self, spec: &Spec) -> Result<Service, ServiceError> {
+        let place = self.place(&spec.key)?;
+        place.create()?;
+        let launch = Launch {
+            id: format!("{}-{}", spec.key, process::unique()),
+            spec: spec.clone(),
+        };
+        let text = serde_json::to_vec(&launch)
+            .map_err(|error| self.broken(&spec.key, &error.to_string()))?;
+        match self.launch("service", &spec.key, &text).await? {
+            Hello::Up(status) => Ok(self.service(&spec.key, status)),
+            Hello::Held => Err(ServiceError::Running(spec.key.clone())),
+            Hello::Failed(why) => Err(ServiceError::Start {
+                key: spec.key.clone(),
+                why,
+            }),
+        }
+    }
+
+    /// The service of this name, if it runs; one whose supervisor is gone gets a new one.
+    pub async fn find(&self, key: &str) -> Result<Option<Service>, ServiceError> {
+        const TRIES: usize = 100;
+        let place = self.place(key)?;
+        for _ in 0..TRIES {
+            match self.ask(key, &Order::Status, PROMPT).await {
+                Ok(Reply::Status(status)) => return Ok(Some(self.service(key, status))),
+                Ok(other) => return Err(self.broken(key, &format!("answered {other:?}"))),
+                Err(Unasked::NoAnswer) => return Err(self.broken(key, "does not answer")),
+                Err(Unasked::Nobody) => {}
+            }
+            if !place
+                .read_status()
+                .is_some_and(|last| last.can_be_adopted())
+            {
+                return Ok(None);
+            }
+            match self.launch("adopt", key, b"").await? {
+                Hello::Up(status) if status.state == State::Ended => return Ok(None),
+                Hello::Up(status) => return Ok(Some(self.service(key, status))),
+                // It ended meanwhile, and the files say so by now.
+                Hello::Failed(why) if place.read_status().is_some_and(|s| s.can_be_adopted()) => {
+                    return Err(self.broken(key, &format!("could not be replaced: {why}")));
+                }
+                Hello::Failed(_) => return Ok(None),
+                // Another supervisor is about to open its socket, or about to end.
+                Hello::Held => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+        Err(self.broken(key, "holds the service and does not open its socket"))
+    }
+
+    /// What is known of the last start of the service of this name, whether or not it runs.
+    pub fn last(&self, key: &str) -> Result<Option<Status>, ServiceError> {
+        Ok(self.place(key)?.read_status())
+    }
+
+    /// The services whose names begin so and that run; those whose supervisor is gone get a new one.
+    pub async fn running(&self, prefix: &str) -> Result<Vec<Service>, ServiceError> {
+        let folder = self.run_dir.join("services");
+        let mut names: Vec<String> = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .filter(|name| name.starts_with(prefix) && !name.ends_with(".sock"))
+                .collect(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => {
+                let (act, path) = ("read", folder);
+                return Err(FileError { act, path, source }.into());
+            }
+        };
+        names.sort();
+        let mut running = Vec::new();
+        for name in names {
+            running.extend(self.find(&name).await?);
+        }
+        Ok(running)
+    }
+
+    pub(super) fn place(&self, key: &str) -> Result<Place, ServiceError> {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+        let good =
+            !key.is_empty() && key.len() < 200 && !key.starts_with('.') && key.chars().all(fits);
+        if !good {
+            return Err(ServiceError::Key(key.to_owned()));
+        }
+        // The supervisor leaves this folder for `/`.
+        let run_dir = std::path::absolute(&self.run_dir).unwrap_or_else(|_| self.run_dir.clone());
+        Ok(Place::of(&run_dir, key))
+    }
+
+    fn service(&self, key: &str, status: Status) -> Service {
+        Service::new(self.clone(), key, status)
+    }
+
+    pub(super) fn broken(&self, key: &str, what: &str) -> ServiceError {
+        ServiceError::Supervisor {
+            key: key.to_owned(),
+            what: what.to_owned(),
+        }
+    }
+
+    /// Starts a supervisor and hears how that went.
+    async fn launch(&self, mode: &str, key: &str, input: &[u8]) -> Result<Hello, ServiceError> {
+        let place = self.place(key)?;
+        let heard = tokio::time::timeout(
+            PROMPT + KILLING,
+            talk::hear(&self.exe, mode, place.dir(), input),
+        );
+        match heard.await {
+            Ok(Ok(hello)) => Ok(hello),
+            Ok(Err(error)) => Err(ServiceError::Start {
+                key: key.to_owned(),
+                why: format!("cannot run {} supervise: {error}", self.exe.display()),
+            }),
+            Err(_) => Err(self.broken(key, "did not say whether it started")),
+        }
+    }
+
+    /// One order, one answer.
+    pub(super) async fn ask(
+        &self,
+        key: &str,
+        order: &Order,
+        patience: Duration,
+    ) -> Result<Reply, Unasked> {
+        let place = self.place(key).map_err(|_| Unasked::Nobody)?;
+        let asked = async {
+            let stream = talk::connect(&place.socket())?;
+            talk::converse(stream, order).await
+        };
+        match tokio::time::timeout(patience, asked).await {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(_)) => Err(Unasked::Nobody),
+            Err(_) => Err(Unasked::NoAnswer),
+        }
+    }
+}
