@@ -3,11 +3,11 @@
 use super::Run;
 use super::outcome::{Done, Stop, Trouble};
 use super::tools::blocking;
-use crate::domain::Color;
+use crate::domain::{Color, Step};
 use crate::release::{self, About};
 use crate::store::environments::{self, Release};
 use crate::system::clock;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) async fn backup(run: &mut Run<'_>) -> Result<Done, Stop> {
     let (Some(color), Some(serving)) = (run.from(), run.standing.serving().cloned()) else {
@@ -22,7 +22,7 @@ pub(super) async fn backup(run: &mut Run<'_>) -> Result<Done, Stop> {
             "{name} holds it, sealed before it started"
         )));
     }
-    let name = seal(run, color, &serving).await?;
+    let name = seal(run, color, &serving, Keys::default()).await?;
     run.shelf().mark_served(&name)?;
     let (env, kept) = (run.env.id.clone(), name.clone());
     let change = run.tools.journal.write(move |entry| {
@@ -42,8 +42,20 @@ pub(super) async fn backup(run: &mut Run<'_>) -> Result<Done, Stop> {
     )))
 }
 
+/// What a release was made with, where that is known.
+#[derive(Default)]
+pub(super) struct Keys {
+    pub migrate_key: Option<String>,
+    pub keys: BTreeMap<Step, String>,
+}
+
 /// Seals a release as it stands in its slot; gives the backup's name.
-pub(super) async fn seal(run: &Run<'_>, color: Color, release: &Release) -> Result<String, Stop> {
+pub(super) async fn seal(
+    run: &Run<'_>,
+    color: Color,
+    release: &Release,
+    sealed: Keys,
+) -> Result<String, Stop> {
     let about = About {
         deployment: release.deployment,
         commit: release.commit.clone(),
@@ -52,7 +64,8 @@ pub(super) async fn seal(run: &Run<'_>, color: Color, release: &Release) -> Resu
         created_ms: clock::now_ms(),
         color,
         recipe: serde_json::to_value(&release.recipe).map_err(Trouble::new)?,
-        migrate_key: None,
+        migrate_key: sealed.migrate_key,
+        keys: sealed.keys,
     };
     let (shelf, slots) = (run.shelf(), run.slots.clone());
     let sealed = blocking(move || {

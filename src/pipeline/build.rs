@@ -2,35 +2,38 @@
 
 use super::command::{Sight, command};
 use super::outcome::{Done, Need, Stop};
+use super::results::{Results, obtain};
 use super::{Run, keys};
 use crate::domain::Step;
 
 pub(super) async fn build(run: &mut Run<'_>) -> Result<Done, Stop> {
-    let why = match need(run)? {
-        Need::Run(why) => why,
-        Need::Skip(why) => return Ok(Done::Skipped(why)),
-    };
     let recipe = run.recipe()?.clone();
-    let slot = keys::Slot::of(run);
-    slot.forget(Step::Build)?;
-    let _turn = run.build_turn().await?;
-    let line = recipe.steps.build.unwrap_or_default();
-    command(run, Step::Build, &line, Sight::Build, recipe.timeouts.build).await?;
-    slot.remember(Step::Build, &keys::build(run)?)?;
-    Ok(Done::Ran(why))
+    let Some(line) = &recipe.steps.build else {
+        return Ok(Done::Skipped(NONE.to_owned()));
+    };
+    let make = async {
+        let _turn = run.build_turn().await?;
+        command(run, Step::Build, line, Sight::Build, recipe.timeouts.build).await
+    };
+    let key = keys::build(run)?;
+    obtain(
+        run,
+        Step::Build,
+        need(run)?,
+        &key,
+        &recipe.steps.outputs,
+        make,
+    )
+    .await
 }
+
+const NONE: &str = "no build command";
 
 /// Whether it has to be built.
 pub(super) fn need(run: &Run<'_>) -> Result<Need, Stop> {
     let steps = &run.recipe()?.steps;
-    if steps.build.is_none() {
-        return Ok(Need::Skip("no build command".to_owned()));
+    match steps.build {
+        None => Ok(Need::Skip(NONE.to_owned())),
+        Some(_) => Results::of(run).need(Step::Build, &keys::build(run)?, &steps.outputs),
     }
-    let slot = keys::Slot::of(run);
-    let why = slot.unless(Step::Build, &keys::build(run)?, &steps.outputs, run)?;
-    Ok(keys::need(
-        run,
-        why,
-        "same files, dependencies, command and environment",
-    ))
 }

@@ -2,7 +2,9 @@
 
 use super::Run;
 use super::outcome::{Done, Stop};
+use super::results::Results;
 use super::tools::blocking;
+use crate::domain::Step;
 use crate::release;
 use crate::system::git::Repo;
 
@@ -26,6 +28,8 @@ pub(super) async fn checkout(run: &mut Run<'_>) -> Result<Done, Stop> {
         made.written, made.removed, made.unchanged
     );
     if let Some(why) = &made.emptied {
+        Results::of(run).forget(Step::Deps)?;
+        Results::of(run).forget(Step::Build)?;
         told = format!("{told}; emptied first: {why}");
     }
     Ok(Done::Ran(told))

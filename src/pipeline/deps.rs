@@ -2,38 +2,38 @@
 
 use super::command::{Sight, command};
 use super::outcome::{Done, Need, Stop};
+use super::results::{Results, obtain};
 use super::{Run, keys};
 use crate::domain::Step;
 
 pub(super) async fn deps(run: &mut Run<'_>) -> Result<Done, Stop> {
-    let why = match need(run)? {
-        Need::Run(why) => why,
-        Need::Skip(why) => return Ok(Done::Skipped(why)),
-    };
     let recipe = run.recipe()?.clone();
-    let slot = keys::Slot::of(run);
-    slot.forget(Step::Deps)?;
-    let _turn = run.build_turn().await?;
-    let line = recipe.steps.install.unwrap_or_default();
-    command(
+    let Some(line) = &recipe.steps.install else {
+        return Ok(Done::Skipped(NONE.to_owned()));
+    };
+    let install = async {
+        let _turn = run.build_turn().await?;
+        command(run, Step::Deps, line, Sight::Build, recipe.timeouts.install).await
+    };
+    let key = keys::deps(run)?;
+    obtain(
         run,
         Step::Deps,
-        &line,
-        Sight::Build,
-        recipe.timeouts.install,
+        need(run)?,
+        &key,
+        &recipe.steps.deps,
+        install,
     )
-    .await?;
-    slot.remember(Step::Deps, &keys::deps(run)?)?;
-    Ok(Done::Ran(why))
+    .await
 }
+
+const NONE: &str = "no install command";
 
 /// Whether dependencies have to be installed.
 pub(super) fn need(run: &Run<'_>) -> Result<Need, Stop> {
     let steps = &run.recipe()?.steps;
-    if steps.install.is_none() {
-        return Ok(Need::Skip("no install command".to_owned()));
+    match steps.install {
+        None => Ok(Need::Skip(NONE.to_owned())),
+        Some(_) => Results::of(run).need(Step::Deps, &keys::deps(run)?, &steps.deps),
     }
-    let slot = keys::Slot::of(run);
-    let why = slot.unless(Step::Deps, &keys::deps(run)?, &steps.deps, run)?;
-    Ok(keys::need(run, why, "same lockfile, command and platform"))
 }

@@ -10,7 +10,7 @@ use crate::config::OnSwitch;
 use crate::domain::{Color, DeploymentId, Failure, Kind, Receipt, State, Step, Upstreams};
 use crate::journal::JournalError;
 use crate::store::environments;
-use crate::traffic;
+use crate::traffic::{self, Measure};
 
 /// The new release held through the observation.
 pub(super) async fn with_success(run: &Run<'_>) -> Result<(), JournalError> {
@@ -183,9 +183,20 @@ fn put_variables_back(run: &Run<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
+/// What the proxy has counted; nothing under nginx, or when the proxy does not answer.
+pub(super) async fn measure(run: &Run<'_>) -> Option<Measure> {
+    match run.tools.traffic.measure(&run.env.id).await {
+        Ok(measure) => measure,
+        Err(error) => {
+            tracing::warn!(deployment = run.id(), %error, "the proxy did not say what it has counted");
+            None
+        }
+    }
+}
+
 /// Journals what the cutover cost. Under nginx, and when the proxy does not answer, that reads "not measured".
 pub(super) async fn receipt(run: &Run<'_>) {
-    let after = run.tools.traffic.measure(&run.env.id).await.ok().flatten();
+    let after = measure(run).await;
     let told = match (&run.before, after) {
         (Some(before), Some(after)) => traffic::receipt(before, &after, run.from(), run.color),
         _ => Receipt::default(),

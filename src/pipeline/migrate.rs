@@ -15,7 +15,7 @@ pub(super) async fn migrate(run: &mut Run<'_>) -> Result<Done, Stop> {
     make_room(run).await?;
     let why = match need(run).await? {
         Need::Run(why) => why,
-        Need::Skip(why) => return Ok(Done::Skipped(why)),
+        Need::Skip(why) | Need::Lend(_, why) => return Ok(Done::Skipped(why)),
     };
     let recipe = run.recipe()?.clone();
     let deadline = recipe.timeouts.migrate;

@@ -17,6 +17,7 @@ mod outcome;
 mod plan;
 mod processes;
 mod restore;
+mod results;
 mod run;
 mod start;
 mod switch;

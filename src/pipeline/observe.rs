@@ -5,6 +5,7 @@ use super::processes::{self, WEB};
 use super::{Run, health};
 use crate::service::{self, Service, probe_once};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -34,25 +35,30 @@ pub(super) async fn observe(run: &mut Run<'_>) -> Result<Done, Stop> {
             None => return Err(gone(&name, None, Vec::new()).into()),
         }
     }
+    let told = AtomicBool::new(false);
     let probed = watched.iter().any(|process| process.name == WEB);
     tokio::select! {
         () = sleep_until(end) => {}
         trouble = any_ends(&watched) => return Err(trouble.into()),
         trouble = keeps_answering(run, &recipe), if probed => return Err(trouble.into()),
         why = run.cancel.wait() => return Err(Stop::Cancelled(why)),
-        () = tell_cost(run, end) => {}
+        () = tell_cost(run, end, &told) => {}
+    }
+    if !told.load(Ordering::Relaxed) {
+        super::end::receipt(run).await;
     }
     Ok(Done::quietly())
 }
 
 /// Journals the receipt as soon as the old color has nothing in flight, then watches on until the end.
-async fn tell_cost(run: &Run<'_>, end: Instant) {
+async fn tell_cost(run: &Run<'_>, end: Instant, told: &AtomicBool) {
     if let Some(from) = run.from() {
         let left = end
             .saturating_duration_since(Instant::now())
             .min(run.env.drain);
         super::processes::drained(run.tools, &run.env.id, from, left).await;
     }
+    told.store(true, Ordering::Relaxed);
     super::end::receipt(run).await;
     sleep_until(end).await;
 }

@@ -1,5 +1,6 @@
 //! How a step can end.
 
+use crate::release::Backup;
 use std::fmt::Display;
 
 /// A step that did its part.
@@ -101,4 +102,6 @@ pub enum Need {
     Run(String),
     /// It is skipped, because of this.
     Skip(String),
+    /// It is skipped, because this sealed release has its result to copy.
+    Lend(Box<Backup>, String),
 }

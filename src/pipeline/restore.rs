@@ -2,21 +2,26 @@
 
 use super::Run;
 use super::outcome::{Done, Stop, Trouble};
+use super::results::Results;
 use super::tools::blocking;
 use crate::config::Recipe;
-use crate::domain::Kind;
+use crate::domain::{Kind, Step};
 use crate::release;
 use crate::store::environments::Release;
 
 pub(super) async fn restore(run: &mut Run<'_>) -> Result<Done, Stop> {
     let name = target(run)?;
+    Results::of(run).forget(Step::Deps)?;
+    Results::of(run).forget(Step::Build)?;
     let (shelf, slots, color, wanted) = (run.shelf(), run.slots.clone(), run.color, name.clone());
     let sealed = blocking(move || {
         let backup = shelf.find(&wanted)?;
         release::restore(&backup, &slots.slot(color), &slots.index(color))?;
-        Ok(backup.manifest.about)
+        Ok(backup)
     })
     .await?;
+    Results::of(run).become_those_of(&sealed)?;
+    let sealed = sealed.manifest.about;
     let recipe: Recipe = serde_json::from_value(sealed.recipe).map_err(Trouble::new)?;
     link_again(run, &recipe).await?;
     let digest = match run.deployment.kind {

@@ -1,8 +1,10 @@
 //! Seals the release as built, then starts its processes on the standby port.
 
+use super::backup::Keys;
 use super::outcome::{Done, Stop};
 use super::processes::{self, WEB};
-use super::{Run, backup, vacate};
+use super::results::Results;
+use super::{Run, backup, keys, vacate};
 use crate::config::OnSwitch;
 use crate::domain::Kind;
 use crate::store::environments;
@@ -10,7 +12,7 @@ use crate::store::environments;
 pub(super) async fn start(run: &mut Run<'_>) -> Result<Done, Stop> {
     seal_and_settle(run).await?;
     vacate::ports_are_free(run).await?;
-    run.before = run.tools.traffic.measure(&run.env.id).await.ok().flatten();
+    run.before = super::end::measure(run).await;
     let exclusive = run
         .recipe()?
         .processes
@@ -40,7 +42,11 @@ async fn seal_and_settle(run: &mut Run<'_>) -> Result<(), Stop> {
     let mut release = run.release()?.clone();
     if run.deployment.kind == Kind::Deploy {
         run.slots.write_build_hash(run.color, &release.commit)?;
-        release.backup = Some(backup::seal(run, run.color, &release).await?);
+        let keys = Keys {
+            migrate_key: keys::migrate(run)?,
+            keys: Results::of(run).keys()?,
+        };
+        release.backup = Some(backup::seal(run, run.color, &release, keys).await?);
     }
     let (env, color, held) = (run.env.id.clone(), run.color, release.clone());
     let change = run.tools.journal.write(move |entry| {

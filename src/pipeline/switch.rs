@@ -15,6 +15,9 @@ pub(super) async fn switch(run: &mut Run<'_>) -> Result<Done, Stop> {
     if let Some(line) = &recipe.before {
         command(run, Step::Switch, line, Sight::App, recipe.timeouts.hooks).await?;
     }
+    if run.before.is_none() {
+        run.before = super::end::measure(run).await;
+    }
     intend(run).await?;
     let to = run.color;
     run.tools

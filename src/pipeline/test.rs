@@ -10,7 +10,7 @@ use crate::system::clock;
 pub(super) async fn test(run: &mut Run<'_>) -> Result<Done, Stop> {
     let why = match need(run).await? {
         Need::Run(why) => why,
-        Need::Skip(why) => return Ok(Done::Skipped(why)),
+        Need::Skip(why) | Need::Lend(_, why) => return Ok(Done::Skipped(why)),
     };
     let recipe = run.recipe()?.clone();
     let _turn = run.build_turn().await?;

@@ -10,8 +10,8 @@ mod slot;
 mod variables;
 
 pub use backup::{
-    About, Backup, BackupError, Difference, Manifest, Shelf, Verified, hash_files, restore, seal,
-    verify,
+    About, Backup, BackupError, Difference, Manifest, Shelf, Verified, can_lend, hash_files, lend,
+    restore, seal, verify,
 };
 pub use checkout::{CheckedOut, CheckoutError, checkout, forget};
 pub use links::{LinkError, Linked, link_shared};

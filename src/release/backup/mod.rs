@@ -9,6 +9,7 @@
 //! backups are never written to, so they can share among themselves.
 
 mod hash;
+mod lend;
 mod record;
 mod seal;
 mod shelf;
@@ -18,13 +19,15 @@ mod tree;
 mod verify;
 
 pub use hash::hash_files;
+pub use lend::{can_lend, lend};
 pub use seal::{restore, seal};
 pub use shelf::Shelf;
 pub use verify::{Difference, Verified, verify};
 
-use crate::domain::{Color, CommitId, DeploymentId};
+use crate::domain::{Color, CommitId, DeploymentId, Step};
 use crate::system::files::FileError;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Why a release could not be sealed, found or brought back.
@@ -73,6 +76,9 @@ pub struct About {
     pub recipe: serde_json::Value,
     /// The key of the migration that it expects to have run.
     pub migrate_key: Option<String>,
+    /// The keys that its installed dependencies and its build were made with.
+    #[serde(default)]
+    pub keys: BTreeMap<Step, String>,
 }
 
 /// The content of `manifest.json`.

@@ -63,6 +63,7 @@ fn about(deployment: DeploymentId, color: Color) -> About {
         color,
         recipe: serde_json::json!({"web": "npm start"}),
         migrate_key: None,
+        keys: std::collections::BTreeMap::new(),
     }
 }
 
