@@ -15,6 +15,7 @@ mod harness;
 
 mod health;
 mod hook;
+mod house;
 mod jobs;
 mod nginx;
 mod real_payloads;

@@ -1,0 +1,186 @@
+//! The house stays as it is drawn: imports point toward the ground, nothing imports in a circle, and what must stay
+//! absent is absent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// All Rust files below a folder.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false if path.extension().is_some_and(|e| e == "rs") => found.push(path),
+            false => {}
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The words that follow `prefix` in the code: for `crate::`, the modules that it names, in a group of braces too.
+/// Comments do not count.
+fn words_after(text: &str, prefix: &str) -> BTreeSet<String> {
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let word = |rest: &str| -> String {
+        rest.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect()
+    };
+    let mut words = BTreeSet::new();
+    for (at, _) in code.match_indices(prefix) {
+        let rest = &code[at + prefix.len()..];
+        match rest.strip_prefix('{') {
+            None => {
+                words.insert(word(rest));
+            }
+            Some(group) => {
+                let mut depth = 0;
+                let mut start = true;
+                for (i, c) in group.char_indices() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => start = true,
+                        c if start && !c.is_whitespace() => {
+                            words.insert(word(&group[i..]));
+                            start = false;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    words
+}
+
+/// The top-level modules, from the ground up: the order in which `lib.rs` declares them.
+fn floors() -> Vec<String> {
+    let lib = fs::read_to_string(source().join("lib.rs")).unwrap();
+    lib.lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn room(file: &Path) -> String {
+    let relative = file.strip_prefix(source()).unwrap();
+    let first = relative.components().next().unwrap().as_os_str();
+    first.to_string_lossy().trim_end_matches(".rs").to_owned()
+}
+
+#[test]
+fn imports_point_toward_the_ground() {
+    let floors = floors();
+    let floor = |room: &str| floors.iter().position(|other| other == room);
+    let mut wrong = Vec::new();
+    for file in files(&source()) {
+        let Some(own) = floor(&room(&file)) else {
+            continue;
+        };
+        let text = fs::read_to_string(&file).unwrap();
+        for word in words_after(&text, "crate::") {
+            if floor(&word).is_some_and(|other| other > own) {
+                wrong.push(format!("{} imports {word}", file.display()));
+            }
+        }
+    }
+    assert!(floors.len() > 15, "lib.rs declares {floors:?}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Within a room, the files that a file names with `super::`.
+fn neighbours(file: &Path) -> Vec<PathBuf> {
+    let text = fs::read_to_string(file).unwrap();
+    let dir = file.parent().unwrap();
+    // The tests of a file may look at anything.
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    words_after(code, "use super::")
+        .into_iter()
+        .flat_map(|word| [dir.join(format!("{word}.rs")), dir.join(&word).join("mod.rs")])
+        .filter(|path| path.exists() && path != file)
+        .collect()
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let graph: BTreeMap<PathBuf, Vec<PathBuf>> = files(&source())
+        .into_iter()
+        .filter(|file| !file.ends_with("mod.rs") && !file.ends_with("tests.rs"))
+        .map(|file| (file.clone(), neighbours(&file)))
+        .collect();
+    let mut done = BTreeSet::new();
+    for start in graph.keys() {
+        let mut way = Vec::new();
+        if let Some(circle) = circle(&graph, start, &mut way, &mut done) {
+            panic!("a circle of imports: {circle:#?}");
+        }
+    }
+    assert!(graph.len() > 100);
+}
+
+fn circle(
+    graph: &BTreeMap<PathBuf, Vec<PathBuf>>,
+    at: &Path,
+    way: &mut Vec<PathBuf>,
+    done: &mut BTreeSet<PathBuf>,
+) -> Option<Vec<PathBuf>> {
+    if let Some(start) = way.iter().position(|earlier| earlier == at) {
+        return Some(way[start..].to_vec());
+    }
+    if done.contains(at) {
+        return None;
+    }
+    way.push(at.to_owned());
+    for next in graph.get(at).into_iter().flatten() {
+        if let Some(found) = circle(graph, next, way, done) {
+            return Some(found);
+        }
+    }
+    way.pop();
+    done.insert(at.to_owned());
+    None
+}
+
+#[test]
+fn what_must_stay_absent_is_absent() {
+    let mut wrong = Vec::new();
+    for file in files(&source()) {
+        let text = fs::read_to_string(&file).unwrap();
+        let name = file.strip_prefix(source()).unwrap().display().to_string();
+        let mut forbid = |what: &str, why: &str| {
+            if text.contains(what) {
+                wrong.push(format!("{name}: `{what}`: {why}"));
+            }
+        };
+        if name.starts_with("domain/") {
+            for io in ["std::fs", "std::net", "tokio::", "std::process"] {
+                forbid(io, "the domain does no I/O");
+            }
+        }
+        if name.starts_with("pipeline/") {
+            forbid("crate::web", "the pipeline does not know who is told");
+            forbid("crate::intake", "the pipeline does not know who pushed how");
+        }
+        if name != "journal.rs" && !name.starts_with("store/") {
+            forbid("deployments::update", "a deployment's state is written in one place");
+            forbid("deployments::insert", "a deployment's state is written in one place");
+        }
+        if name.contains("util") {
+            wrong.push(format!("{name}: a room needs a name"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
