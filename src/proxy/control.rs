@@ -118,11 +118,11 @@ impl Control {
     async fn measure(&self, env: EnvId) -> Option<Measure> {
         let mut measure = self.shared.table().site(&env)?.stats.measure();
         for reply in self.relay(&Command::Measure { env }, RELAYED).await {
-            if let Ok(Reply::Measured {
-                measure: Some(theirs),
-            }) = reply
-            {
-                measure.merge(&theirs);
+            match reply {
+                Ok(Reply::Measured { measure: theirs }) => {
+                    theirs.iter().for_each(|theirs| measure.merge(theirs));
+                }
+                other => tracing::warn!("the counters lack those of a replaced proxy: {other:?}"),
             }
         }
         Some(measure)

@@ -26,7 +26,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use process::{Args, ProxyError, main, run};
+pub use process::{ProxyError, main};
 pub use server::ProxyServer;
 pub use settings::Settings;
 pub use shared::Phase;

@@ -137,3 +137,20 @@ pub fn read<'a, T: Deserialize<'a>>(line: &'a str) -> io::Result<T> {
         false => Ok(serde_json::from_str(line)?),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measure_with_latencies_survives_the_wire() {
+        let mut measure = Box::new(Measure::default());
+        measure.colors.green.latency.record(1234);
+        let reply = Reply::Measured {
+            measure: Some(measure),
+        };
+        let sent = String::from_utf8(line(&reply).unwrap()).unwrap();
+        assert_eq!(sent.matches('\n').count(), 1);
+        assert_eq!(read::<Reply>(&sent).unwrap(), reply);
+    }
+}

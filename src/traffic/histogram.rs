@@ -33,8 +33,9 @@ fn upper(bucket: usize) -> u64 {
     }
 }
 
-/// A snapshot of latencies: how many fell into which bucket.
+/// A snapshot of latencies: how many fell into which bucket. Written as pairs, because JSON's keys are text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<(u16, u64)>", into = "Vec<(u16, u64)>")]
 pub struct Histogram {
     counts: BTreeMap<u16, u64>,
 }
@@ -85,6 +86,20 @@ impl Histogram {
             seen += count;
             (seen >= rank).then(|| upper(usize::from(*bucket)))
         })
+    }
+}
+
+impl From<Vec<(u16, u64)>> for Histogram {
+    fn from(counts: Vec<(u16, u64)>) -> Histogram {
+        Histogram {
+            counts: counts.into_iter().collect(),
+        }
+    }
+}
+
+impl From<Histogram> for Vec<(u16, u64)> {
+    fn from(histogram: Histogram) -> Vec<(u16, u64)> {
+        histogram.counts.into_iter().collect()
     }
 }
 
