@@ -8,6 +8,7 @@ mod exchange;
 mod framing;
 mod headers;
 mod inspect;
+mod metrics;
 mod outgoing;
 mod pages;
 mod patience;

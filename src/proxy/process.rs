@@ -6,7 +6,7 @@ use super::server::ProxyServer;
 use super::settings::Settings;
 use super::shared::Phase;
 use crate::system::{handover, socket};
-use crate::traffic::{Command, Reply, line, read, this_build};
+use crate::traffic::{Command, Reply, THIS_PROGRAM, build_of, line, read};
 use clap::Parser;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -174,7 +174,7 @@ fn control(
         shared: server.shared().clone(),
         state: args.state.clone(),
         socket: args.socket.clone(),
-        build: this_build()?,
+        build: build_of(Path::new(THIS_PROGRAM))?,
         listeners: listeners.into(),
         released: Notify::new(),
         reloading: Mutex::new(()),

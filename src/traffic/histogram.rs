@@ -59,6 +59,15 @@ impl Histogram {
         self.counts.values().sum()
     }
 
+    /// How many took no longer than this, in microseconds; exact where a bucket ends.
+    pub fn within(&self, us: u64) -> u64 {
+        let within = self.counts.iter();
+        within
+            .take_while(|(bucket, _)| upper(usize::from(**bucket)) <= us)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
     /// Adds the other's counts.
     pub fn merge(&mut self, other: &Histogram) {
         for (bucket, count) in &other.counts {
@@ -138,6 +147,10 @@ mod tests {
         assert_eq!(since.percentile(50), Some(20));
         assert_eq!(since.percentile(99), Some(20));
         assert_eq!(since.percentile(100), Some(31));
+        assert_eq!(
+            (since.within(19), since.within(20), since.within(40)),
+            (0, 99, 100)
+        );
         let mut both = since.clone();
         both.merge(&earlier);
         assert_eq!(both, histogram);
