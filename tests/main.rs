@@ -18,6 +18,7 @@ mod hook;
 mod house;
 mod jobs;
 mod nginx;
+mod proxy;
 mod real_payloads;
 mod static_site;
 mod supervisor;

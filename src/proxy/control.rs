@@ -1,5 +1,6 @@
 //! The proxy's own end of its control socket.
 
+use super::metrics::exposition;
 use super::predecessors;
 use super::shared::Shared;
 use crate::domain::{Color, EnvId, RouteTable};
@@ -92,7 +93,9 @@ impl Control {
                 color,
                 within_ms,
             } => self.drain(env, color, within_ms).await,
-            Command::Metrics => failed("not yet".to_owned()),
+            Command::Metrics => Reply::Metrics {
+                text: self.metrics().await,
+            },
             Command::TakeOver | Command::Release => failed("that is not asked here".to_owned()),
         }
     }
@@ -118,14 +121,26 @@ impl Control {
     async fn measure(&self, env: EnvId) -> Option<Measure> {
         let mut measure = self.shared.table().site(&env)?.stats.measure();
         for reply in self.relay(&Command::Measure { env }, RELAYED).await {
-            if let Ok(Reply::Measured {
-                measure: Some(theirs),
-            }) = reply
-            {
-                measure.merge(&theirs);
+            match reply {
+                Ok(Reply::Measured { measure: theirs }) => {
+                    theirs.iter().for_each(|theirs| measure.merge(theirs));
+                }
+                other => tracing::warn!("the counters lack those of a replaced proxy: {other:?}"),
             }
         }
         Some(measure)
+    }
+
+    async fn metrics(&self) -> String {
+        let mut environments = Vec::new();
+        for site in self.shared.table().sites() {
+            let env = site.route.env.clone();
+            if let Some(measure) = self.measure(env.clone()).await {
+                environments.push((env, measure));
+            }
+        }
+        environments.sort_by(|(one, _), (other, _)| one.cmp(other));
+        exposition(&environments)
     }
 
     async fn drain(&self, env: EnvId, color: Color, within_ms: u64) -> Reply {

@@ -196,7 +196,12 @@ impl<'a> Exchange<'a> {
     ) -> Option<Lease> {
         let pool = &self.worker.pool;
         for port in site.ports(ticket.color()) {
-            if let Some(lease) = pool.take(port, repeated).filter(|_| !fresh) {
+            let idle = if fresh {
+                None
+            } else {
+                pool.take(port, repeated)
+            };
+            if let Some(lease) = idle {
                 return Some(lease);
             }
             match pool.connect(port).await {

@@ -8,6 +8,7 @@ mod exchange;
 mod framing;
 mod headers;
 mod inspect;
+mod metrics;
 mod outgoing;
 mod pages;
 mod patience;
@@ -26,7 +27,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use process::{Args, ProxyError, main, run};
+pub use process::{ProxyError, main};
 pub use server::ProxyServer;
 pub use settings::Settings;
 pub use shared::Phase;

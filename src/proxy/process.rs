@@ -6,7 +6,8 @@ use super::server::ProxyServer;
 use super::settings::Settings;
 use super::shared::Phase;
 use crate::system::{handover, socket};
-use crate::traffic::{Command, Reply, line, read, this_build};
+use crate::traffic::{Command, Reply, THIS_PROGRAM, build_of, line, read};
+use clap::Parser;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -23,20 +24,21 @@ use tokio::sync::{Mutex, Notify};
 const HANDED_OVER: Duration = Duration::from_secs(5);
 
 /// What `teal proxy` is started with.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Args {
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "teal proxy", about = "The data plane; `teal serve` starts it.")]
+struct Args {
     /// The file with the routes.
     #[arg(long, value_name = "FILE")]
-    pub state: PathBuf,
+    state: PathBuf,
     /// Where the control socket is made.
     #[arg(long, value_name = "SOCKET")]
-    pub socket: PathBuf,
+    socket: PathBuf,
     /// The addresses to serve on.
     #[arg(long, value_name = "ADDRESS", required = true, num_args = 1..)]
-    pub listen: Vec<SocketAddr>,
+    listen: Vec<SocketAddr>,
     /// Peers that are believed when they say for whom they speak.
     #[arg(long, value_name = "ADDRESS", num_args = 1..)]
-    pub trusted: Vec<IpAddr>,
+    trusted: Vec<IpAddr>,
 }
 
 /// Why the proxy cannot serve.
@@ -79,28 +81,29 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// `teal proxy`, as the command line calls it.
-pub fn main(args: &[OsString]) -> ExitCode {
-    #[derive(clap::Parser)]
-    #[command(name = "teal proxy", about = "The data plane; started by `teal serve`")]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
-    let name = [OsString::from("teal proxy")];
-    let line = <Line as clap::Parser>::parse_from(name.iter().chain(args));
-    match run(&line.args) {
+/// Runs the process with the words after `teal proxy`, until it is told to end or a successor has taken over.
+pub fn main(words: &[OsString]) -> ExitCode {
+    let words = [OsString::from("teal proxy")]
+        .into_iter()
+        .chain(words.iter().cloned());
+    // Mistakes of usage end here, with clap's words and exit code 2.
+    let args = Args::parse_from(words);
+    // Only the first logger of a process counts, and this is the first.
+    let _ = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .try_init();
+    match start(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Its stderr is the proxy's log; nobody else reads it.
-            let _ = writeln!(std::io::stderr(), "teal proxy: {error}");
+            tracing::error!("{error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Serves until it is told to end or a successor has taken over.
-pub fn run(args: &Args) -> Result<(), ProxyError> {
+fn start(args: &Args) -> Result<(), ProxyError> {
     // Its own session: what ends the one who started it does not end it. A process that leads a group has one already.
     let _ = nix::unistd::setsid();
     raise_descriptor_limit();
@@ -171,7 +174,7 @@ fn control(
         shared: server.shared().clone(),
         state: args.state.clone(),
         socket: args.socket.clone(),
-        build: this_build()?,
+        build: build_of(Path::new(THIS_PROGRAM))?,
         listeners: listeners.into(),
         released: Notify::new(),
         reloading: Mutex::new(()),

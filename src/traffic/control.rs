@@ -88,7 +88,7 @@ pub enum Reply {
 pub struct Identity {
     /// Its process id.
     pub pid: u32,
-    /// The build: version, device, inode, size and modification time of the program file.
+    /// The build: device, inode, size and modification time of the program file.
     pub build: String,
     /// The addresses it accepts on.
     pub listen: Vec<SocketAddr>,
@@ -96,17 +96,16 @@ pub struct Identity {
     pub generation: u64,
 }
 
-/// What is executed to start another process of this very program, even when its file has been replaced meanwhile.
+/// The program of this process, even when its file has been replaced or removed meanwhile.
 pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// Which build this process runs: a program file that was replaced has another answer.
-pub fn this_build() -> io::Result<String> {
+/// Which build a program file is: one that was replaced has another answer.
+pub fn build_of(program: &Path) -> io::Result<String> {
     use std::os::unix::fs::MetadataExt;
-    let file = std::fs::metadata(THIS_PROGRAM)?;
-    let version = env!("CARGO_PKG_VERSION");
+    let file = std::fs::metadata(program)?;
     let (device, inode, size) = (file.dev(), file.ino(), file.size());
-    let changed = file.mtime_nsec() + file.mtime() * 1_000_000_000;
-    Ok(format!("{version} {device}:{inode}:{size}:{changed}"))
+    let (seconds, nanoseconds) = (file.mtime(), file.mtime_nsec());
+    Ok(format!("{device}:{inode}:{size}:{seconds}.{nanoseconds}"))
 }
 
 /// Asks the proxy at this socket, and waits for its answer for so long.
@@ -135,5 +134,22 @@ pub fn read<'a, T: Deserialize<'a>>(line: &'a str) -> io::Result<T> {
     match line.is_empty() {
         true => Err(io::ErrorKind::UnexpectedEof.into()),
         false => Ok(serde_json::from_str(line)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measure_with_latencies_survives_the_wire() {
+        let mut measure = Box::new(Measure::default());
+        measure.colors.green.latency.record(1234);
+        let reply = Reply::Measured {
+            measure: Some(measure),
+        };
+        let sent = String::from_utf8(line(&reply).unwrap()).unwrap();
+        assert_eq!(sent.matches('\n').count(), 1);
+        assert_eq!(read::<Reply>(&sent).unwrap(), reply);
     }
 }

@@ -1,9 +1,9 @@
 //! Teal's own data plane, seen from the server: a process that is started once, told of every route change, and replaced
 //! when the program is.
 
-use super::TrafficError;
-use super::control::{Command, Identity, Reply, THIS_PROGRAM, ask, this_build};
+use super::control::{Command, Identity, Reply, ask, build_of};
 use super::measure::Measure;
+use super::{STATE_FILE, TrafficError};
 use crate::domain::{Color, EnvId};
 use crate::system::files::{self, AtPath};
 use std::fs::{File, OpenOptions};
@@ -28,6 +28,7 @@ const TAIL: usize = 5;
 /// The way to `teal proxy`.
 #[derive(Debug)]
 pub struct Embedded {
+    program: PathBuf,
     listen: Vec<SocketAddr>,
     state_file: PathBuf,
     socket: PathBuf,
@@ -35,19 +36,20 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// The proxy that serves `state_file` on these addresses; its socket and log are in `run_dir`.
-    pub fn new(listen: Vec<SocketAddr>, state_file: PathBuf, run_dir: &Path) -> Embedded {
+    /// The proxy that `program` runs on these addresses; its routes, socket and log are in the state folder.
+    pub fn new(program: PathBuf, listen: Vec<SocketAddr>, state_dir: &Path) -> Embedded {
         Embedded {
+            program,
             listen,
-            state_file,
-            socket: run_dir.join("proxy.sock"),
-            log: run_dir.join("proxy.log"),
+            state_file: state_dir.join(STATE_FILE),
+            socket: state_dir.join("run/proxy.sock"),
+            log: state_dir.join("run/proxy.log"),
         }
     }
 
     /// Starts the proxy if none answers, and replaces one that is of another build or listens elsewhere.
     pub async fn ensure_running(&self) -> Result<(), TrafficError> {
-        let build = this_build().map_err(TrafficError::Program)?;
+        let build = build_of(&self.program).map_err(TrafficError::Program)?;
         match self.identify().await {
             Ok(identity) if identity.build == build && self.listens(&identity) => Ok(()),
             Ok(old) => self.start(Some(old.pid)).await,
@@ -153,7 +155,7 @@ impl Embedded {
     }
 
     fn spawn(&self, log: &File) -> Result<Child, TrafficError> {
-        let mut program = Program::new(THIS_PROGRAM);
+        let mut program = Program::new(&self.program);
         program
             .arg0("teal")
             .arg("proxy")

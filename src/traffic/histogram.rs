@@ -33,8 +33,9 @@ fn upper(bucket: usize) -> u64 {
     }
 }
 
-/// A snapshot of latencies: how many fell into which bucket.
+/// A snapshot of latencies: how many fell into which bucket. Written as pairs, because JSON's keys are text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<(u16, u64)>", into = "Vec<(u16, u64)>")]
 pub struct Histogram {
     counts: BTreeMap<u16, u64>,
 }
@@ -56,6 +57,15 @@ impl Histogram {
     /// How many were counted.
     pub fn count(&self) -> u64 {
         self.counts.values().sum()
+    }
+
+    /// How many took no longer than this, in microseconds; exact where a bucket ends.
+    pub fn within(&self, us: u64) -> u64 {
+        let within = self.counts.iter();
+        within
+            .take_while(|(bucket, _)| upper(usize::from(**bucket)) <= us)
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// Adds the other's counts.
@@ -85,6 +95,20 @@ impl Histogram {
             seen += count;
             (seen >= rank).then(|| upper(usize::from(*bucket)))
         })
+    }
+}
+
+impl From<Vec<(u16, u64)>> for Histogram {
+    fn from(counts: Vec<(u16, u64)>) -> Histogram {
+        Histogram {
+            counts: counts.into_iter().collect(),
+        }
+    }
+}
+
+impl From<Histogram> for Vec<(u16, u64)> {
+    fn from(histogram: Histogram) -> Vec<(u16, u64)> {
+        histogram.counts.into_iter().collect()
     }
 }
 
@@ -123,6 +147,10 @@ mod tests {
         assert_eq!(since.percentile(50), Some(20));
         assert_eq!(since.percentile(99), Some(20));
         assert_eq!(since.percentile(100), Some(31));
+        assert_eq!(
+            (since.within(19), since.within(20), since.within(40)),
+            (0, 99, 100)
+        );
         let mut both = since.clone();
         both.merge(&earlier);
         assert_eq!(both, histogram);

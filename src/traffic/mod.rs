@@ -14,7 +14,7 @@ mod nginx;
 mod receipt;
 mod routes;
 
-pub use control::{Command, Identity, Reply, ask, line, read, this_build};
+pub use control::{Command, Identity, Reply, THIS_PROGRAM, ask, build_of, line, read};
 pub use embedded::Embedded;
 pub use error::TrafficError;
 pub use histogram::{BUCKETS, Histogram, bucket};
@@ -26,8 +26,12 @@ use crate::config;
 use crate::domain::{Color, EnvId, Route};
 use routes::Routes;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The route table's file in the state folder.
+const STATE_FILE: &str = "proxy.json";
 
 /// The traffic of all environments.
 #[derive(Clone)]
@@ -47,11 +51,11 @@ enum Mover {
 impl Traffic {
     /// The traffic as the configuration wants it moved, with the routes as they were left.
     pub fn open(server: &config::Server) -> Result<Traffic, TrafficError> {
-        let file = server.state_dir.join("proxy.json");
+        let file = server.state_dir.join(STATE_FILE);
         let mover = match &server.proxy {
             config::Proxy::Embedded { listen } => {
-                let run_dir = server.state_dir.join("run");
-                Mover::Embedded(Embedded::new(listen.clone(), file.clone(), &run_dir))
+                let program = PathBuf::from(THIS_PROGRAM);
+                Mover::Embedded(Embedded::new(program, listen.clone(), &server.state_dir))
             }
             config::Proxy::Nginx(settings) => {
                 Mover::Nginx(Nginx::new(settings.clone(), file.clone()))
