@@ -17,6 +17,7 @@ mod health;
 mod hook;
 mod jobs;
 mod nginx;
+mod push;
 mod real_payloads;
 mod static_site;
 mod supervisor;
