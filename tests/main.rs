@@ -19,6 +19,7 @@ mod house;
 mod jobs;
 mod nginx;
 mod proxy;
+mod push;
 mod real_payloads;
 mod static_site;
 mod supervisor;

@@ -6,6 +6,7 @@
 //! - [`Git`], [`Sshd`], [`Nginx`]: the real programs, blind to this machine's own configuration.
 //! - [`App`]: a small web app as a git repository, which can be told to misbehave.
 //! - [`Load`]: clients that never stop asking and that count every answer and every loss.
+//! - [`Teal`]: a whole server in the sandbox: configuration, `teal serve`, proxy and services, and its commands.
 //! - [`redact`]: text without what differs from run to run.
 
 mod app;
@@ -18,6 +19,7 @@ mod ports;
 mod redact;
 mod sandbox;
 mod sshd;
+mod teal;
 mod wait;
 
 pub use app::App;
@@ -29,4 +31,5 @@ pub use nginx::Nginx;
 pub use redact::redact;
 pub use sandbox::Sandbox;
 pub use sshd::Sshd;
+pub use teal::{Teal, TealPlan};
 pub use wait::{LONG, wait_until};
