@@ -109,7 +109,12 @@ fn neighbours(file: &Path) -> Vec<PathBuf> {
     let code = text.split("#[cfg(test)]").next().unwrap();
     words_after(code, "use super::")
         .into_iter()
-        .flat_map(|word| [dir.join(format!("{word}.rs")), dir.join(&word).join("mod.rs")])
+        .flat_map(|word| {
+            [
+                dir.join(format!("{word}.rs")),
+                dir.join(&word).join("mod.rs"),
+            ]
+        })
         .filter(|path| path.exists() && path != file)
         .collect()
 }
@@ -175,8 +180,14 @@ fn what_must_stay_absent_is_absent() {
             forbid("crate::intake", "the pipeline does not know who pushed how");
         }
         if name != "journal.rs" && !name.starts_with("store/") {
-            forbid("deployments::update", "a deployment's state is written in one place");
-            forbid("deployments::insert", "a deployment's state is written in one place");
+            forbid(
+                "deployments::update",
+                "a deployment's state is written in one place",
+            );
+            forbid(
+                "deployments::insert",
+                "a deployment's state is written in one place",
+            );
         }
         if name.contains("util") {
             wrong.push(format!("{name}: a room needs a name"));

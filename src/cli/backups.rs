@@ -56,8 +56,8 @@ fn table(backups: &[BackupShown], now_ms: i64) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::paint::Paint;
     use crate::cli::samples::{MINUTE, NOW, commit};
-    use crate::cli::screen::Paint;
 
     #[test]
     fn the_one_that_serves_is_marked() {

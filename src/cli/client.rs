@@ -1,9 +1,12 @@
 //! The conversation with the server: HTTP/1.1 over its socket.
 
+#[cfg(test)]
+mod tests;
+
 use super::failure::CliError;
 use crate::config::Server;
 use crate::intake::hook_protocol::SOCKET;
-use crate::system::socket;
+use crate::system::{socket, users};
 use crate::web::Refusal;
 use crate::web::types::Which;
 use bytes::{Bytes, BytesMut};
@@ -15,12 +18,15 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::UnixStream;
 
-/// A server that has not begun to answer by then is taken for frozen.
-const SILENCE: Duration = Duration::from_secs(60);
+/// A server that has not begun to show something by then is taken for frozen.
+const SHOWN: Duration = Duration::from_secs(60);
+/// The same for what it has to do first: a large repository may have to be fetched to find a branch.
+const DONE: Duration = Duration::from_secs(15 * 60);
 /// No document of the server's is longer.
 const LONGEST: usize = 64 << 20;
 
@@ -49,7 +55,10 @@ impl Client {
         query: &Query<'_>,
     ) -> Result<T, CliError> {
         let target = target(path, query);
-        let (response, _sender) = self.send(Method::GET, &target, Vec::new()).await?;
+        // A plan is made; all else is only shown.
+        let within = if path == "plan" { DONE } else { SHOWN };
+        let request = self.send(Method::GET, &target, Vec::new());
+        let (response, _sender) = self.within(within, request).await?;
         document(&format!("GET {path}"), response).await
     }
 
@@ -61,14 +70,17 @@ impl Client {
     ) -> Result<T, CliError> {
         let body = serde_json::to_vec(body)
             .map_err(|error| CliError::local("cannot write the request", error.into()))?;
-        let (response, _sender) = self.send(Method::POST, &target(path, &[]), body).await?;
+        let target = target(path, &[]);
+        let request = self.send(Method::POST, &target, body);
+        let (response, _sender) = self.within(DONE, request).await?;
         document(&format!("POST {path}"), response).await
     }
 
     /// Asks for an answer that goes on.
     pub async fn stream(&self, path: &str, query: &Query<'_>) -> Result<Stream, CliError> {
         let target = target(path, query);
-        let (response, sender) = self.send(Method::GET, &target, Vec::new()).await?;
+        let request = self.send(Method::GET, &target, Vec::new());
+        let (response, sender) = self.within(SHOWN, request).await?;
         Ok(Stream {
             body: response.into_body(),
             rest: BytesMut::new(),
@@ -95,16 +107,22 @@ impl Client {
             .map_err(|error| {
                 CliError::local("cannot write the request", io::Error::other(error))
             })?;
-        let answer = tokio::time::timeout(SILENCE, sender.send_request(request)).await;
-        let silent =
-            || io::Error::new(io::ErrorKind::TimedOut, "it took the request and is silent");
-        let response = answer
-            .map_err(|_| self.unreachable(silent()))?
-            .map_err(cut)?;
+        let response = sender.send_request(request).await.map_err(cut)?;
         if response.status().is_success() {
             return Ok((response, sender));
         }
         Err(refused(response).await)
+    }
+
+    async fn within<T>(
+        &self,
+        time: Duration,
+        answer: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
+        let silent =
+            || io::Error::new(io::ErrorKind::TimedOut, "it took the request and is silent");
+        let answer = tokio::time::timeout(time, answer).await;
+        answer.unwrap_or_else(|_| Err(self.unreachable(silent())))
     }
 
     fn connect(&self) -> io::Result<UnixStream> {
@@ -113,10 +131,21 @@ impl Client {
         UnixStream::from_std(stream)
     }
 
+    /// The user whose server this is, as far as its folder tells.
+    fn owner(&self) -> String {
+        let folder = self.socket.ancestors().skip(1);
+        let facts = folder.filter_map(|folder| std::fs::metadata(folder).ok());
+        match facts.map(|facts| facts.uid()).next() {
+            Some(uid) => users::by_uid(uid).name,
+            None => "teal".to_owned(),
+        }
+    }
+
     fn unreachable(&self, source: io::Error) -> CliError {
         CliError::Unreachable {
             socket: self.socket.clone(),
             config: self.config.clone(),
+            owner: self.owner(),
             source,
         }
     }

@@ -54,6 +54,8 @@ pub(super) enum CliError {
         socket: PathBuf,
         /// The configuration that says so.
         config: PathBuf,
+        /// The user that the server runs as.
+        owner: String,
         /// What the system said.
         source: io::Error,
     },
@@ -154,9 +156,14 @@ impl CliError {
     pub fn next(&self) -> Option<String> {
         match self {
             CliError::Usage { next, .. } => Some(next.clone()),
-            CliError::Unreachable { source, config, .. } => Some(match source.kind() {
+            CliError::Unreachable {
+                source,
+                config,
+                owner,
+                ..
+            } => Some(match source.kind() {
                 io::ErrorKind::PermissionDenied => {
-                    "type it as the user that the server runs as: `sudo -u teal teal …`".to_owned()
+                    format!("run the command as {owner} or root: sudo -u {owner} teal …")
                 }
                 io::ErrorKind::TimedOut => {
                     "see what it does: `journalctl -u teal`; a restart drops no request: `systemctl restart teal`"
@@ -198,6 +205,7 @@ mod tests {
         CliError::Unreachable {
             socket: "/var/lib/teal/run/teal.sock".into(),
             config: "/etc/teal/teal.toml".into(),
+            owner: "teal".to_owned(),
             source: kind.into(),
         }
     }
@@ -218,7 +226,7 @@ mod tests {
         assert_eq!(error.code(), Code::Refused);
         insta::assert_snapshot!(said(&error), @r"
         error: the server cannot be reached: you may not open /var/lib/teal/run/teal.sock
-          next: type it as the user that the server runs as: `sudo -u teal teal …`
+          next: run the command as teal or root: sudo -u teal teal …
         ");
     }
 

@@ -111,8 +111,8 @@ fn took(deployment: &Deployment) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::paint::Paint;
     use crate::cli::samples::{self, MINUTE};
-    use crate::cli::screen::Paint;
     use crate::domain::{Failure, Step};
 
     #[test]

@@ -36,7 +36,12 @@ pub(super) fn run(cli: &Cli, args: &Init, screen: &mut Screen) -> Result<Code, C
         }
         (Err(error), _) => return Err(error.into()),
     };
-    let prepared = setup::prepare(&server)?;
+    let is_asked = |prepared: &Prepared| {
+        let name = args.name.as_deref();
+        name.is_none_or(|name| name == prepared.app.as_str())
+    };
+    let mut prepared = setup::prepare(&server)?;
+    prepared.retain(is_asked);
     if screen.json {
         return document(&server, &prepared, screen);
     }

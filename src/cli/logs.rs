@@ -6,7 +6,8 @@ use super::failure::{CliError, Code};
 use super::screen::Screen;
 use super::tame::Tamer;
 use crate::domain::DeploymentId;
-use crate::web::types::Which;
+use crate::report;
+use crate::web::types::{DeploymentShown, Which};
 
 /// Shows what the steps of a deployment printed, or what the service of an environment prints.
 pub(super) async fn run(
@@ -16,47 +17,91 @@ pub(super) async fn run(
     screen: &mut Screen,
 ) -> Result<Code, CliError> {
     let follow = args.follow.then_some("true");
-    let lines = match args.of.parse::<DeploymentId>() {
-        Ok(id) => {
-            let query = [("step", args.step.as_deref()), ("follow", follow)];
-            client
-                .stream(&format!("deployments/{id}/logs"), &query)
-                .await?
-        }
-        Err(_) if args.step.is_some() => {
-            return Err(CliError::usage(
-                format!(
-                    "`--step` is about a deployment, and `{}` is an environment",
-                    args.of
-                ),
-                format!("find the deployment's number: teal history {}", args.of),
-            ));
-        }
+    match args.of.parse::<DeploymentId>() {
+        Ok(id) => of_deployment(client, id, args.step.as_deref(), follow, screen).await,
+        Err(_) if args.step.is_some() => Err(CliError::usage(
+            format!(
+                "`--step` is about a deployment, and `{}` is an environment",
+                args.of
+            ),
+            format!("find the deployment's number: teal history {}", args.of),
+        )),
         Err(_) => {
             let [env, app] = named(which);
-            client
+            let output = client
                 .stream("logs", &[env, app, ("follow", follow)])
-                .await?
+                .await?;
+            if !show(output, screen).await? {
+                screen.aside("the service has printed nothing yet");
+            }
+            Ok(Code::Done)
         }
-    };
-    show(lines, screen).await
+    }
 }
 
-async fn show(mut lines: Stream, screen: &mut Screen) -> Result<Code, CliError> {
+/// One step's output as it is, or all of it between what was deployed and how that ended.
+async fn of_deployment(
+    client: &Client,
+    id: DeploymentId,
+    step: Option<&str>,
+    follow: Option<&str>,
+    screen: &mut Screen,
+) -> Result<Code, CliError> {
+    let query = [("step", step), ("follow", follow)];
+    let output = client
+        .stream(&format!("deployments/{id}/logs"), &query)
+        .await?;
+    let is_told = step.is_none() && !screen.json;
+    let path = format!("deployments/{id}");
+    if is_told {
+        let shown: DeploymentShown = client.get(&path, &[]).await?;
+        screen.say(report::headline(
+            &shown.deployment,
+            shown.subject.as_deref(),
+        ));
+    }
+    let is_empty = !show(output, screen).await?;
+    if is_empty && !screen.json {
+        screen.aside(&format!(
+            "  - no command printed anything; teal logs {id} --step service shows what its service prints"
+        ));
+    }
+    if is_told {
+        let shown: DeploymentShown = client.get(&path, &[]).await?;
+        end(&shown, screen);
+    }
+    Ok(Code::Done)
+}
+
+/// Why it failed, and how it ended; nothing while it goes on.
+fn end(shown: &DeploymentShown, screen: &mut Screen) {
+    let deployment = &shown.deployment;
+    let failure = deployment.failure.iter().flat_map(report::failure_report);
+    failure.for_each(|line| screen.line(&line));
+    if deployment.state.is_final() {
+        screen.line(&report::ending(deployment, &shown.url));
+    }
+}
+
+/// Prints what comes; whether anything did.
+async fn show(mut lines: Stream, screen: &mut Screen) -> Result<bool, CliError> {
+    let mut is_any = false;
     if screen.json {
         while let (false, Some(line)) = (screen.is_gone(), lines.line().await?) {
+            is_any = true;
             screen.record(&serde_json::json!({ "line": String::from_utf8_lossy(&line) }))?;
         }
-        return Ok(Code::Done);
+        return Ok(is_any);
     }
     // A program gets what was printed; a terminal must not obey it.
     let mut tamer = screen.is_terminal().then(Tamer::default);
     while let (false, Some(piece)) = (screen.is_gone(), lines.piece().await?) {
+        is_any |= !piece.is_empty();
         match &mut tamer {
             Some(tamer) => screen.bytes(&tamer.tame(&piece)),
             None => screen.bytes(&piece),
         }
     }
     screen.bytes(tamer.map_or(b"", Tamer::end));
-    Ok(Code::Done)
+    Ok(is_any)
 }

@@ -15,6 +15,7 @@ mod failure;
 mod follow;
 mod live;
 mod moments;
+mod paint;
 mod screen;
 mod table;
 mod tame;
@@ -97,6 +98,7 @@ async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, Cl
         Command::Maintenance(args) => {
             maintenance::run(client, which(&args.env), args.state, screen).await
         }
+        // These were carried out without the server's help.
         Command::Init(_) | Command::Serve | Command::Run(_) => Ok(Code::Done),
     }
 }

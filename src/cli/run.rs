@@ -28,9 +28,11 @@ pub(super) fn run(server: &Server, args: &Run, app: Option<&str>) -> Result<Code
             format!("teal run {} -- <command>", args.env),
         ));
     };
+    std::env::set_current_dir(&place.cwd).map_err(|source| {
+        CliError::local(format!("cannot enter the release in {}", place.cwd), source)
+    })?;
     let source = Command::new(program)
         .args(rest)
-        .current_dir(&place.cwd)
         .env_clear()
         .envs(terminal())
         .envs(place.env)

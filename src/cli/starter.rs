@@ -42,8 +42,9 @@ fn text(app: &AppName, apps_dir: Option<&str>) -> String {
 
 # Where the environments' folders are.
 {place}
-# Webhooks, the API's pages and health checks; put a proxy with TLS in front to let a forge in.
+# Webhooks and pages are answered here; `public_url` is the address by which forges and people reach them.
 # listen = "127.0.0.1:9000"
+# public_url = "https://deploy.example.org"
 
 [proxy]
 kind = "embedded"

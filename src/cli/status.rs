@@ -193,8 +193,8 @@ fn warnings(seen: &[Seen]) -> Vec<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::paint::Paint;
     use crate::cli::samples::{self, MINUTE, NOW};
-    use crate::cli::screen::Paint;
     use crate::domain::{Failure, Step};
 
     fn shown(seen: &[Seen]) -> String {

@@ -1,6 +1,6 @@
 //! Tables for people: as wide as the terminal, with one column that gives way.
 
-use super::screen::Paint;
+use super::paint::Paint;
 use crate::report::{Line, Tone};
 use console::{measure_text_width, truncate_str};
 

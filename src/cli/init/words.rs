@@ -4,6 +4,7 @@ use super::super::table::{cell, plain};
 use crate::config::{Environment, Forge, RefRule, Server};
 use crate::report::{Line, Tone};
 use crate::setup::Prepared;
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -123,6 +124,14 @@ fn delivery(forge: Forge, url: &str) -> Vec<Line> {
         lines.push(plain("      [webhook]"));
         lines.push(plain(format!("      ALLOWED_HOST_LIST = {}", host(url))));
     }
+    if is_loopback(host(url)) {
+        lines.push(cell(
+            Tone::Bad,
+            format!(
+                "    this address is reached from this machine only: set `public_url` to the one that {name} can reach"
+            ),
+        ));
+    }
     lines
 }
 
@@ -148,6 +157,11 @@ fn host(url: &str) -> &str {
         Some((address, _)) => address,
         None => authority.split(':').next().unwrap_or(authority),
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The path as a part of a URL; git turns `%20` back into a space.
@@ -195,8 +209,12 @@ mod tests {
     "#;
 
     fn said(name: &str, path: &str) -> String {
+        said_of(CONFIGURATION, name, path)
+    }
+
+    fn said_of(configuration: &str, name: &str, path: &str) -> String {
         let secret = |_: &str| Some("a-long-enough-secret".to_owned());
-        let server = Server::parse(CONFIGURATION, Path::new("teal.toml"), &secret).unwrap();
+        let server = Server::parse(configuration, Path::new("teal.toml"), &secret).unwrap();
         let prepared = Prepared {
             app: name.parse().unwrap(),
             repo_path: path.into(),
@@ -242,6 +260,15 @@ mod tests {
               [webhook]
               ALLOWED_HOST_LIST = deploy.example.org
         ");
+    }
+
+    #[test]
+    fn an_address_that_no_forge_can_reach_is_said() {
+        let configuration =
+            CONFIGURATION.replace("https://deploy.example.org", "http://127.0.0.1:9000");
+        let text = said_of(&configuration, "shop", "/repos/shop.git");
+        assert!(text.contains("set `public_url`"), "{text}");
+        assert!(!said("shop", "/repos/shop.git").contains("set `public_url`"));
     }
 
     #[test]
