@@ -1,7 +1,7 @@
 //! The house stays as it is drawn: imports point toward the ground, nothing imports in a circle, and what must stay
 //! absent is absent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -99,64 +99,6 @@ fn imports_point_toward_the_ground() {
     }
     assert!(floors.len() > 15, "lib.rs declares {floors:?}");
     assert!(wrong.is_empty(), "{wrong:#?}");
-}
-
-/// Within a room, the files that a file names with `super::`.
-fn neighbours(file: &Path) -> Vec<PathBuf> {
-    let text = fs::read_to_string(file).unwrap();
-    let dir = file.parent().unwrap();
-    // The tests of a file may look at anything.
-    let code = text.split("#[cfg(test)]").next().unwrap();
-    words_after(code, "use super::")
-        .into_iter()
-        .flat_map(|word| {
-            [
-                dir.join(format!("{word}.rs")),
-                dir.join(&word).join("mod.rs"),
-            ]
-        })
-        .filter(|path| path.exists() && path != file)
-        .collect()
-}
-
-#[test]
-fn no_files_import_each_other_in_a_circle() {
-    let graph: BTreeMap<PathBuf, Vec<PathBuf>> = files(&source())
-        .into_iter()
-        .filter(|file| !file.ends_with("mod.rs") && !file.ends_with("tests.rs"))
-        .map(|file| (file.clone(), neighbours(&file)))
-        .collect();
-    let mut done = BTreeSet::new();
-    for start in graph.keys() {
-        let mut way = Vec::new();
-        if let Some(circle) = circle(&graph, start, &mut way, &mut done) {
-            panic!("a circle of imports: {circle:#?}");
-        }
-    }
-    assert!(graph.len() > 100);
-}
-
-fn circle(
-    graph: &BTreeMap<PathBuf, Vec<PathBuf>>,
-    at: &Path,
-    way: &mut Vec<PathBuf>,
-    done: &mut BTreeSet<PathBuf>,
-) -> Option<Vec<PathBuf>> {
-    if let Some(start) = way.iter().position(|earlier| earlier == at) {
-        return Some(way[start..].to_vec());
-    }
-    if done.contains(at) {
-        return None;
-    }
-    way.push(at.to_owned());
-    for next in graph.get(at).into_iter().flatten() {
-        if let Some(found) = circle(graph, next, way, done) {
-            return Some(found);
-        }
-    }
-    way.pop();
-    done.insert(at.to_owned());
-    None
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! queue; a hook only watches, so that nothing changes when it goes away.
 
 use super::hook_protocol::{DEPLOY_REFS, Line, Pushed, Update, Verdict};
-use super::watching::watch;
+use super::watching::{say, watch};
 use crate::config::{App, Environment, OnPush};
 use crate::domain::{CommitId, DeploymentId, Kind, Mode, Origin, Push, PushOptions, State};
 use crate::pipeline::Stop;
@@ -423,8 +423,4 @@ fn one_line(text: &str) -> String {
         short.push('…');
     }
     short
-}
-
-pub(super) async fn say(lines: &mut Lines, text: impl Into<String>) -> Result<(), Gone> {
-    lines.json(&Line::Say(text.into())).await
 }

@@ -1,7 +1,6 @@
 //! One deployment, told line by line to the terminal of whoever pushed it.
 
 use super::hook_protocol::{HEARTBEAT, Line};
-use super::hooks::say;
 use crate::domain::{DeploymentId, Event, Record, State, Step};
 use crate::report;
 use crate::web::stream::{Gone, Lines};
@@ -63,4 +62,9 @@ async fn tell(
         say(lines, line.text).await?;
     }
     Ok(matches!(record.event, Event::State { to, .. } if State::is_final(to)))
+}
+
+/// A line for the pusher's terminal.
+pub(super) async fn say(lines: &mut Lines, text: impl Into<String>) -> Result<(), Gone> {
+    lines.json(&Line::Say(text.into())).await
 }
