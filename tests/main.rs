@@ -13,14 +13,19 @@
 )]
 mod harness;
 
+mod cli;
+mod gate;
 mod health;
 mod hook;
 mod house;
 mod jobs;
+mod mapping;
 mod nginx;
 mod proxy;
 mod push;
 mod real_payloads;
+mod ssh;
 mod static_site;
 mod supervisor;
 mod the_harness;
+mod webhooks;

@@ -62,6 +62,15 @@ impl App {
         self.git.commit(&format!("fault: {fault}"))
     }
 
+    /// Writes `.teal.toml` with these tables before the app's own ones; the next commit takes it along.
+    pub fn recipe(&self, tables: &str) -> &Self {
+        let run = "[run]\nweb = \"exec python3 -u app.py\"\n";
+        let own = if tables.contains("[run]") { "" } else { run };
+        self.git
+            .write(".teal.toml", format!("{tables}\n\n{own}\n{HEALTH}"));
+        self
+    }
+
     /// Runs a copy of the work tree as it is now, outside Teal, as a service on this port. The python app only.
     #[track_caller]
     pub fn serve(&self, sandbox: &Sandbox, port: u16) -> Daemon {

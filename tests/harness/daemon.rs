@@ -6,13 +6,14 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// A running program in a process group of its own. Its output is kept; when it is dropped, the group is killed.
 pub struct Daemon {
     name: String,
     child: Child,
     output: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Daemon {
@@ -26,12 +27,15 @@ impl Daemon {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let output = Arc::default();
-        keep(child.stdout.take().expect("piped"), &output);
-        keep(child.stderr.take().expect("piped"), &output);
+        let readers = vec![
+            keep(child.stdout.take().expect("piped"), &output),
+            keep(child.stderr.take().expect("piped"), &output),
+        ];
         Daemon {
             name: name.to_owned(),
             child,
             output,
+            readers,
         }
     }
 
@@ -54,11 +58,30 @@ impl Daemon {
     #[track_caller]
     pub fn ready_when(&mut self, what: &str, mut ready: impl FnMut() -> bool) {
         wait_until(LONG, what, || {
-            if let Some(status) = self.ended() {
-                panic!("{} ended ({status}):\n{}", self.name, self.output());
+            // Its last words may still be on their way when it has ended.
+            let over = self.is_silent().then(|| self.ended()).flatten();
+            let is_ready = ready();
+            match over {
+                Some(status) if !is_ready => {
+                    panic!("{} ended ({status}):\n{}", self.name, self.output())
+                }
+                _ => is_ready,
             }
-            ready()
         });
+    }
+
+    /// Waits until it has ended and all that it wrote is here; its exit code, -1 when a signal ended it.
+    #[track_caller]
+    pub fn finish(&mut self) -> i32 {
+        let what = format!("{} ends", self.name);
+        wait_until(LONG, &what, || self.ended().is_some() && self.is_silent());
+        let status = self.ended().expect("it ended");
+        status.code().unwrap_or(-1)
+    }
+
+    /// Whether nothing more will be read from it.
+    fn is_silent(&self) -> bool {
+        self.readers.iter().all(JoinHandle::is_finished)
     }
 
     /// Waits until it has written this.
@@ -91,7 +114,7 @@ impl Drop for Daemon {
     }
 }
 
-fn keep(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
+fn keep(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) -> JoinHandle<()> {
     let output = Arc::clone(output);
     thread::spawn(move || {
         let mut reader = BufReader::new(stream);
@@ -103,7 +126,7 @@ fn keep(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
                 .push_str(&String::from_utf8_lossy(&line));
             line.clear();
         }
-    });
+    })
 }
 
 /// Where a program is. Daemons live in `/usr/sbin`, which an ordinary user's `PATH` lacks.

@@ -45,7 +45,14 @@ impl Connection {
             "GET" | "HEAD" => String::new(),
             _ => format!("Content-Length: {}\r\n", body.len()),
         };
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{length}\r\n{body}");
+        self.send(
+            method,
+            &format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{length}\r\n{body}"),
+        )
+    }
+
+    /// One request as it goes over the wire, one answer.
+    pub fn send(&mut self, method: &str, request: &str) -> io::Result<Answer> {
         self.stream.get_mut().write_all(request.as_bytes())?;
         loop {
             let (status, headers) = self.head()?;

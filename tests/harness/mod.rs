@@ -4,6 +4,7 @@
 //! - [`wait_until`]: the only way to wait for something that announces itself by no event.
 //! - [`Daemon`]: a running program, its output, and its end.
 //! - [`Git`], [`Sshd`], [`Nginx`]: the real programs, blind to this machine's own configuration.
+//! - [`Forge`]: git over HTTP, as a forge serves it.
 //! - [`App`]: a small web app as a git repository, which can be told to misbehave.
 //! - [`Load`]: clients that never stop asking and that count every answer and every loss.
 //! - [`Teal`]: a whole server in the sandbox: configuration, `teal serve`, proxy and services, and its commands.
@@ -11,6 +12,7 @@
 
 mod app;
 mod daemon;
+mod forge;
 mod git;
 mod http;
 mod load;
@@ -24,6 +26,7 @@ mod wait;
 
 pub use app::App;
 pub use daemon::{Daemon, program};
+pub use forge::Forge;
 pub use git::{Git, Outcome};
 pub use http::{Answer, Connection, get};
 pub use load::{Load, Plan};
@@ -31,5 +34,5 @@ pub use nginx::Nginx;
 pub use redact::redact;
 pub use sandbox::Sandbox;
 pub use sshd::Sshd;
-pub use teal::{Teal, TealPlan};
+pub use teal::{Teal, TealPlan, story};
 pub use wait::{LONG, wait_until};

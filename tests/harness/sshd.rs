@@ -81,6 +81,12 @@ impl Sshd {
         git.with("GIT_SSH_COMMAND", &self.client())
     }
 
+    /// The same for an address that names no port: what a person whose sshd is not on port 22 has in `~/.ssh/config`.
+    pub fn on_its_port(&self, git: Git) -> Git {
+        let client = format!("{} -p {}", self.client(), self.port);
+        git.with("GIT_SSH_COMMAND", &client)
+    }
+
     /// Its log.
     pub fn output(&self) -> String {
         self.daemon.output()

@@ -1,0 +1,240 @@
+//! `on_push = "gate"`: the branch moves when the release is live, and not before.
+
+use crate::harness::{App, Daemon, Teal, story};
+use nix::sys::signal::Signal;
+
+const HOST: &str = "production.shop.test";
+
+/// A gated server where `v1` serves, and the commit that it serves.
+fn live() -> (Teal, App, Option<String>) {
+    let teal = Teal::shop_with("on_push = \"gate\"");
+    let app = teal.client("shop");
+    let pushed = app.git().push(["production", "main"]);
+    assert_eq!(pushed.code, 0, "{}", pushed.stderr);
+    let tip = teal.tip("shop", "main");
+    (teal, app, tip)
+}
+
+/// Starts a push whose build waits, and comes back when it does.
+fn begin(teal: &Teal, app: &App) -> Daemon {
+    app.recipe(&format!("[build]\nbuild = \"{}\"", teal.waiting("build")));
+    app.version("v2");
+    let mut command = app.git().command();
+    command.args(["push", "production", "main"]);
+    let pushing = Daemon::spawn("git push", &mut command);
+    teal.wait_for_waiting("build");
+    pushing
+}
+
+#[test]
+fn a_good_push_moves_the_branch_and_is_deployed_once() {
+    let (teal, app, first) = live();
+    assert_eq!(first, Some(app.git().head()));
+    let commit = app.version("v2");
+    let pushed = app.git().push(["production", "main"]);
+    assert_eq!(pushed.code, 0, "{}", pushed.stderr);
+    assert!(pushed.stderr.contains("LIVE"), "{}", pushed.stderr);
+    assert_eq!(teal.tip("shop", "main"), Some(commit));
+    assert_eq!(teal.serves(HOST), "v2");
+    assert_eq!(teal.states(), ["live", "live"]);
+}
+
+#[test]
+fn a_failed_deployment_rejects_the_push_with_its_reason() {
+    let (teal, app, first) = live();
+    app.recipe("[build]\nbuild = \"echo no such type >&2; exit 2\"");
+    app.version("v2");
+    let pushed = app.git().push(["production", "main"]);
+    assert_eq!(pushed.code, 1, "{}", pushed.stderr);
+    insta::assert_snapshot!(story(&pushed.stderr, &teal.sandbox), @r#"
+    deployment 2 of shop/production: [COMMIT] "v2" by [USER]
+      fetch skipped the commit is here
+      vacate skipped green is empty
+      checkout [TIME] 3 written, 0 removed, 0 unchanged
+      backup skipped backup-[DATE] holds it, sealed before it started
+      deps skipped no install command
+      build failed `echo no such type >&2; exit 2` exited with code 2
+    FAILED at build: `echo no such type >&2; exit 2` exited with code 2
+      last lines:
+      | no such type
+      serving now: blue serves [COMMIT] (deployment 1), untouched
+      next: teal logs 2 shows the whole output of build
+    deployment 2 failed; nothing was switched (teal logs 2)
+    To [SANDBOX]/state/repos/shop.git
+     ! [remote rejected] main -> main (`echo no such type >&2; exit 2` exited with code 2)
+    error: failed to push some refs to '[SANDBOX]/state/repos/shop.git'
+    "#);
+    assert_eq!(teal.tip("shop", "main"), first);
+    assert_eq!(teal.serves(HOST), "v1");
+    assert_eq!(teal.states(), ["live", "failed"]);
+}
+
+#[test]
+fn a_release_that_dies_after_the_switch_rejects_the_push_and_is_rolled_back() {
+    let (teal, app, first) = live();
+    app.recipe("[run]\nweb = \"sh -c 'python3 -u app.py & while [ ! -e switched ]; do sleep 0.02; done; kill $!; exit 7'\"\nafter = \"touch switched\"");
+    app.version("v2");
+    let pushed = app.git().push(["production", "main"]);
+    assert_eq!(pushed.code, 1, "{}", pushed.stderr);
+    assert!(pushed.stderr.contains("rolled back"), "{}", pushed.stderr);
+    assert!(
+        pushed
+            .stderr
+            .contains("[remote rejected] main -> main (the process `web`"),
+        "{}",
+        pushed.stderr
+    );
+    assert_eq!(teal.tip("shop", "main"), first);
+    assert_eq!(teal.serves(HOST), "v1");
+    assert_eq!(teal.states(), ["live", "rolled_back"]);
+}
+
+#[test]
+fn the_branch_does_not_move_while_the_deployment_runs() {
+    let (teal, app, first) = live();
+    let mut pushing = begin(&teal, &app);
+    assert_eq!(teal.tip("shop", "main"), first);
+    teal.let_go("build");
+    pushing.says("main -> main");
+    assert_eq!(teal.tip("shop", "main"), Some(app.git().head()));
+    assert_eq!(teal.serves(HOST), "v2");
+}
+
+#[test]
+fn who_lost_the_race_is_rejected_and_the_release_before_serves_again() {
+    let (teal, app, first) = live();
+    let mut pushing = begin(&teal, &app);
+    // Somebody moves the branch meanwhile, past the gate.
+    let theirs = teal
+        .bare("shop")
+        .run(["commit-tree", "-p", "main", "-m", "theirs", "main^{tree}"])
+        .ok();
+    teal.bare("shop")
+        .run(["update-ref", "refs/heads/main", theirs.trim()])
+        .ok();
+    assert_ne!(teal.tip("shop", "main"), first);
+    teal.let_go("build");
+    pushing.says("[remote rejected] main -> main (another push was faster");
+    assert_eq!(teal.tip("shop", "main").as_deref(), Some(theirs.trim()));
+    teal.wait_for_states(&["live", "live", "live"]);
+    assert_eq!(teal.serves(HOST), "v1");
+}
+
+#[test]
+fn two_pushes_at_once_end_with_one_that_serves_and_is_the_branch() {
+    let (teal, app, _) = live();
+    let mut slow = begin(&teal, &app);
+    let faster = teal.colleague("shop", "second");
+    faster.version("v3");
+    let mut command = faster.git().command();
+    command.args(["push", "--force", "production", "main"]);
+    let mut second = Daemon::spawn("the second git push", &mut command);
+    second.says("deployment 3 of shop/production");
+    teal.let_go("build");
+    slow.says("main -> main");
+    second.says("[remote rejected] main -> main (another push was faster");
+    teal.wait_for_states(&["live", "live", "live", "live"]);
+    assert_eq!(teal.tip("shop", "main"), Some(app.git().head()));
+    assert_eq!(teal.serves(HOST), "v2");
+}
+
+#[test]
+fn a_pusher_who_is_killed_has_pushed_all_the_same() {
+    let (teal, app, _) = live();
+    let mut pushing = begin(&teal, &app);
+    pushing.stop(Signal::SIGKILL);
+    teal.let_go("build");
+    teal.wait_for_states(&["live", "live"]);
+    assert_eq!(teal.serves(HOST), "v2");
+}
+
+#[test]
+fn without_a_server_nothing_passes_the_gate() {
+    let (mut teal, app, first) = live();
+    teal.stop(Signal::SIGTERM);
+    app.version("v2");
+    let pushed = app.git().push(["production", "main"]);
+    assert_eq!(pushed.code, 1, "{}", pushed.stderr);
+    assert!(
+        pushed.stderr.contains(
+            "(Teal is not running here; this environment is gated: start it and push again)"
+        ),
+        "{}",
+        pushed.stderr
+    );
+    let aside = app.git().push(["production", "main:feature"]);
+    assert_eq!(aside.code, 0, "{}", aside.stderr);
+    let redeploy = app
+        .git()
+        .push(["production", "main:refs/deploy/production"]);
+    assert_eq!(redeploy.code, 1, "{}", redeploy.stderr);
+    assert_eq!(teal.tip("shop", "main"), first);
+    teal.serve();
+    assert_eq!(teal.serves(HOST), "v1");
+    let again = app.git().push(["production", "main"]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert_eq!(teal.serves(HOST), "v2");
+}
+
+#[test]
+fn a_branch_beside_the_gate_lands_at_once() {
+    let (_teal, app, _) = live();
+    app.recipe("[build]\nbuild = \"exit 1\"");
+    app.version("v2");
+    let pushed = app.git().push(["production", "main:feature"]);
+    assert_eq!(pushed.code, 0, "{}", pushed.stderr);
+    assert!(
+        pushed
+            .stderr
+            .contains("feature maps to no environment of shop"),
+        "{}",
+        pushed.stderr
+    );
+    let mixed = app.git().push(["production", "main", "main:other"]);
+    assert_eq!(mixed.code, 1, "{}", mixed.stderr);
+    assert!(
+        mixed.stderr.contains("[new branch]      main -> other"),
+        "{}",
+        mixed.stderr
+    );
+    assert!(
+        mixed.stderr.contains("[remote rejected] main -> main"),
+        "{}",
+        mixed.stderr
+    );
+}
+
+#[test]
+fn a_branch_can_be_gated_in_one_environment_and_reported_in_another() {
+    let teal = Teal::plan()
+        .environment("shop", "production", "on_push = \"gate\"")
+        .environment("shop", "staging", "branch = \"main\"")
+        .start();
+    let app = teal.client("shop");
+    let pushed = app.git().push(["production", "main"]);
+    assert_eq!(pushed.code, 0, "{}", pushed.stderr);
+    assert_eq!(teal.states(), ["live", "live"]);
+    assert_eq!(teal.serves(HOST), "v1");
+    assert_eq!(teal.serves("staging.shop.test"), "v1");
+    app.recipe("[build]\nbuild = \"exit 1\"");
+    app.version("v2");
+    let refused = app.git().push(["production", "main"]);
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    // What did not pass the gate is deployed nowhere.
+    assert_eq!(teal.states(), ["live", "live", "failed"]);
+}
+
+#[test]
+fn a_gated_branch_can_be_deleted_and_the_release_goes_on_serving() {
+    let (teal, app, _) = live();
+    app.git()
+        .run(["push", "production", "main:refs/heads/spare"])
+        .ok();
+    teal.bare("shop")
+        .run(["symbolic-ref", "HEAD", "refs/heads/spare"])
+        .ok();
+    let deleted = app.git().push(["production", "--delete", "main"]);
+    assert_eq!(deleted.code, 0, "{}", deleted.stderr);
+    assert_eq!(teal.serves(HOST), "v1");
+    assert_eq!(teal.states(), ["live"]);
+}

@@ -1,0 +1,155 @@
+use super::daemon::program;
+use super::{Git, Sandbox};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// A forge's git over HTTP on a real socket: `git http-backend` behind a few lines of CGI. Repositories are bare ones in
+/// `forge/` of the sandbox.
+pub struct Forge {
+    address: SocketAddr,
+    root: PathBuf,
+    closed: Arc<AtomicBool>,
+}
+
+impl Forge {
+    /// Starts it.
+    pub fn start(sandbox: &Sandbox) -> Self {
+        let root = sandbox.dir("forge");
+        let listener = TcpListener::bind(("127.0.0.1", sandbox.port())).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        let closed = Arc::new(AtomicBool::new(false));
+        let (folder, end) = (root.clone(), Arc::clone(&closed));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if end.load(Ordering::SeqCst) {
+                    return;
+                }
+                let folder = folder.clone();
+                // A client that goes away in the middle is its own affair.
+                thread::spawn(move || answer(stream, &folder));
+            }
+        });
+        Forge {
+            address,
+            root,
+            closed,
+        }
+    }
+
+    /// Makes the repository `owner/name`; git in it.
+    pub fn repository(&self, sandbox: &Sandbox, name: &str) -> Git {
+        let git = Git::at(sandbox, sandbox.dir(format!("forge/{name}.git")));
+        git.run(["init", "--quiet", "--bare", "--initial-branch=main"])
+            .ok();
+        git
+    }
+
+    /// What `repo` says for it in `teal.toml`.
+    pub fn url(&self, name: &str) -> String {
+        format!("http://{}/{name}.git", self.address)
+    }
+
+    /// Where it is on disk.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(format!("{name}.git"))
+    }
+}
+
+impl Drop for Forge {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// One request as git sends it: a head, and a body of announced length.
+struct Request {
+    method: String,
+    path: String,
+    query: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn read(stream: &TcpStream) -> io::Result<Request> {
+        let mut from = BufReader::new(stream);
+        let mut line = String::new();
+        from.read_line(&mut line)?;
+        let mut words = line.split(' ');
+        let method = words.next().unwrap_or_default().to_owned();
+        let target = words.next().unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (path, query) = (path.to_owned(), query.to_owned());
+        let mut headers = Vec::new();
+        loop {
+            let mut line = String::new();
+            from.read_line(&mut line)?;
+            let Some((name, value)) = line.split_once(':') else {
+                break;
+            };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let mut request = Request {
+            method,
+            path,
+            query,
+            headers,
+            body: Vec::new(),
+        };
+        let length = request.header("content-length").parse().unwrap_or(0);
+        request.body.resize(length, 0);
+        from.read_exact(&mut request.body)?;
+        Ok(request)
+    }
+
+    fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+}
+
+fn answer(mut stream: TcpStream, root: &Path) -> io::Result<()> {
+    let request = Request::read(&stream)?;
+    let mut child = Command::new(program("git"))
+        .arg("http-backend")
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", root)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_PROJECT_ROOT", root)
+        .env("GIT_HTTP_EXPORT_ALL", "1")
+        .env("REQUEST_METHOD", &request.method)
+        .env("PATH_INFO", &request.path)
+        .env("QUERY_STRING", &request.query)
+        .env("CONTENT_TYPE", request.header("content-type"))
+        .env("CONTENT_LENGTH", request.body.len().to_string())
+        .env("HTTP_CONTENT_ENCODING", request.header("content-encoding"))
+        .env("GIT_PROTOCOL", request.header("git-protocol"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut input = child.stdin.take().expect("piped");
+    let body = request.body;
+    thread::spawn(move || input.write_all(&body));
+    let output = child.wait_with_output()?.stdout;
+    let end = output
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap_or(output.len());
+    let head = String::from_utf8_lossy(&output[..end]).into_owned();
+    let status = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Status: "))
+        .unwrap_or("200 OK");
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nConnection: close\r\n{head}\r\n\r\n"
+    )?;
+    stream.write_all(output.get(end + 4..).unwrap_or_default())
+}
