@@ -10,6 +10,7 @@ use crate::service::Services;
 use crate::setup::{self, SetupError};
 use crate::store::{Store, StoreError};
 use crate::system::lock::{Lock, LockError};
+use crate::system::notify;
 use crate::traffic::{Traffic, TrafficError};
 use crate::worker::Worker;
 use crate::{caretaker, intake, reconcile, recovery, web};
@@ -76,6 +77,7 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
             config = %server.file.display(),
             "Teal {} is ready", env!("CARGO_PKG_VERSION")
         );
+        tell_manager(notify::ready());
         tokio::spawn(reconcile::watch(Arc::clone(&tools), queue.clone()));
         tokio::spawn(caretaker::watch(Arc::clone(&tools)));
         worker.work(resumed).await;
@@ -194,4 +196,12 @@ async fn told_to_stop() {
         _ = int.recv() => {}
     }
     tracing::info!("stopping; services and proxy go on");
+    tell_manager(notify::stopping());
+}
+
+/// A service manager that cannot be told waits in vain; its own deadline says so then, and the log says why.
+fn tell_manager(told: std::io::Result<()>) {
+    if let Err(error) = told {
+        tracing::warn!(%error, "cannot tell the service manager at $NOTIFY_SOCKET");
+    }
 }

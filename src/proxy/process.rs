@@ -10,7 +10,7 @@ use crate::traffic::{Command, Reply, THIS_PROGRAM, build_of, line, read};
 use clap::Parser;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -122,7 +122,7 @@ async fn serve(args: &Args) -> Result<(), ProxyError> {
     }
     drop(inherited);
     let settings = Settings {
-        trusted: args.trusted.iter().map(IpAddr::to_canonical).collect(),
+        trusted: believed(&args.listen, &args.trusted),
         ..Settings::default()
     };
     let accepting = clones(&listeners)?;
@@ -163,6 +163,20 @@ async fn serve(args: &Args) -> Result<(), ProxyError> {
     // Whoever looks for it next finds that nobody answers, and removes it.
     let _ = std::fs::remove_file(aside);
     Ok(())
+}
+
+/// Who is believed when it says for whom it speaks: those that are named, and, where only this machine can connect, what
+/// connects from here, because then it is a proxy in front that brings the visitors (and their `https`).
+fn believed(listen: &[SocketAddr], named: &[IpAddr]) -> Vec<IpAddr> {
+    let is_behind = listen.iter().all(|address| address.ip().is_loopback());
+    let here = [
+        IpAddr::from(Ipv4Addr::LOCALHOST),
+        Ipv6Addr::LOCALHOST.into(),
+    ];
+    let named = named.iter().map(IpAddr::to_canonical);
+    named
+        .chain(here.into_iter().filter(|_| is_behind))
+        .collect()
 }
 
 fn control(
@@ -282,5 +296,22 @@ fn raise_descriptor_limit() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // With fewer descriptors the proxy serves fewer connections, that is all.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_in_front_is_believed_where_nobody_else_can_connect() {
+        let heard = |listen: &[&str]| {
+            let listen: Vec<SocketAddr> = listen.iter().map(|at| at.parse().unwrap()).collect();
+            believed(&listen, &["10.0.0.1".parse().unwrap()])
+        };
+        let here = "127.0.0.1".parse::<IpAddr>().unwrap();
+        assert!(heard(&["127.0.0.1:8080", "[::1]:8080"]).contains(&here));
+        assert!(!heard(&["127.0.0.1:8080", "0.0.0.0:80"]).contains(&here));
+        assert!(heard(&["0.0.0.0:80"]).contains(&"10.0.0.1".parse().unwrap()));
     }
 }

@@ -21,6 +21,7 @@ pub(crate) use tail::readable;
 
 use crate::service::place::Place;
 use crate::service::wire::{Hello, Status};
+use crate::system::privilege;
 use nix::unistd::ForkResult;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -101,6 +102,7 @@ fn detached(begin: impl FnOnce() -> Result<keeper::Keeper, Failed>) -> ExitCode 
 fn begin_alone() -> Result<(), Failed> {
     nix::unistd::setsid().tried("begin a session")?;
     nix::sys::prctl::set_child_subreaper(true).tried("become the parent of orphans")?;
+    privilege::keep_from_children().tried("keep privileges from what it starts")?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o027));
     // A name of its own keeps `killall teal` from meaning it. Without it the supervisor works as well.
     let _ = nix::sys::prctl::set_name(c"teal-supervisor");
