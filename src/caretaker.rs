@@ -1,33 +1,89 @@
 //! Looks after what runs beside the server: a proxy that died is started again, a service whose supervisor died gets a
-//! new one.
+//! new one, and every end of a service is logged. Once a day the repositories are packed.
 
-use crate::pipeline::{self, Tools, WEB};
+use crate::pipeline::Tools;
+use crate::service::Service;
+use crate::system::git;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// How often it looks.
-const EVERY: Duration = Duration::from_secs(1);
+/// How often the proxy is looked at.
+const PROXY: Duration = Duration::from_secs(1);
+/// How soon after a change it is looked which services run, so that a burst of events is one look.
+const SETTLE: Duration = Duration::from_secs(1);
+/// How often it is looked when nothing changes.
+const QUIET: Duration = Duration::from_secs(60);
+/// How often repositories are packed, and how long that may take.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const PACKING: Duration = Duration::from_secs(1800);
 
 /// Looks until the server stops.
 pub async fn watch(tools: Arc<Tools>) {
-    let mut ticks = interval(EVERY);
+    tokio::join!(proxy(&tools), services(&tools), repositories(&tools));
+}
+
+async fn proxy(tools: &Tools) {
+    let mut ticks = interval(PROXY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut down = false;
     loop {
         ticks.tick().await;
-        if let Err(error) = tools.traffic.ensure_running().await {
-            tracing::error!(%error, "the proxy does not run");
+        let answers = tools.traffic.ensure_running().await;
+        // Said once: a log that repeats itself every second helps nobody.
+        match &answers {
+            Ok(()) if down => tracing::info!("what moves the traffic answers again"),
+            Err(error) if !down => tracing::error!(%error, "nothing moves the traffic"),
+            _ => {}
         }
-        adopt(&tools).await;
+        down = answers.is_err();
     }
 }
 
-/// Finding a service whose supervisor is gone gives it a new one.
-async fn adopt(tools: &Tools) {
-    for env in tools.server.apps.values().flat_map(|app| &app.environments) {
-        for color in crate::domain::Color::BOTH {
-            if let Err(error) = pipeline::find(tools, &env.id, color, WEB, 0).await {
-                tracing::warn!(env = %env.id, %color, %error, "the service cannot be looked after");
+async fn services(tools: &Tools) {
+    let mut watched: HashMap<String, JoinHandle<()>> = HashMap::new();
+    let mut changes = tools.journal.changes();
+    loop {
+        watched.retain(|_, watcher| !watcher.is_finished());
+        match tools.services.running("").await {
+            Ok(running) => {
+                for service in running {
+                    let key = service.key().to_owned();
+                    watched
+                        .entry(key)
+                        .or_insert_with(|| tokio::spawn(attend(service)));
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the services cannot be looked after"),
+        }
+        sleep(SETTLE).await;
+        tokio::select! {
+            _ = changes.changed() => {}
+            () = sleep(QUIET) => {}
+        }
+    }
+}
+
+/// Waits for each end of a service. Waiting is also what replaces a supervisor that died.
+async fn attend(service: Service) {
+    loop {
+        let exit = service.exited().await;
+        let comes_back = service.now().await.is_ok_and(|status| status.keep_alive);
+        tracing::warn!(service = service.key(), %exit, comes_back, "a service ended");
+        if !comes_back {
+            return;
+        }
+    }
+}
+
+async fn repositories(tools: &Tools) {
+    loop {
+        sleep(DAY).await;
+        for app in tools.server.apps.values() {
+            if let Err(error) = git::maintain(&tools.repo_path(app), PACKING).await {
+                tracing::warn!(app = %app.name, %error, "its repository could not be packed");
             }
         }
     }

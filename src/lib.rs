@@ -39,6 +39,7 @@ pub mod pipeline;
 pub mod caretaker;
 pub mod reconcile;
 pub mod recovery;
+pub mod teller;
 pub mod worker;
 
 // Doors: how people, forges and git come in.

@@ -3,7 +3,7 @@
 
 use crate::config::{App, Environment, Server};
 use crate::domain::{
-    AppName, CommitId, Deployment, DeploymentId, EnvId, Kind, Mode, Origin, Push, State,
+    AppName, CommitId, Deployment, DeploymentId, EnvId, Event, Kind, Mode, Origin, Push, State,
 };
 use crate::journal::{Entry, Journal, JournalError};
 use crate::store::{deployments, environments, pushes};
@@ -273,6 +273,16 @@ fn enqueue(entry: &mut Entry, wish: Wish) -> Result<Queued, JournalError> {
         return Ok(Queued { id: same.id, env });
     }
     let id = entry.create(&wish.into_deployment(clock::now_ms()))?;
+    if let Some(busy) = open
+        .iter()
+        .find(|open| !open.state.can_become(State::Superseded))
+    {
+        let text = format!(
+            "waits for deployment {} of {env}, which is {}",
+            busy.id, busy.state
+        );
+        entry.tell(id, Event::Note { text })?;
+    }
     for older in open {
         if older.state.can_become(State::Superseded) {
             let why = Some(format!("superseded by deployment {id}"));

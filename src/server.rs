@@ -13,7 +13,7 @@ use crate::system::lock::{Lock, LockError};
 use crate::system::notify;
 use crate::traffic::{Traffic, TrafficError};
 use crate::worker::Worker;
-use crate::{caretaker, intake, reconcile, recovery, web};
+use crate::{caretaker, intake, reconcile, recovery, teller, web};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,6 +80,7 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
         tell_manager(notify::ready());
         tokio::spawn(reconcile::watch(Arc::clone(&tools), queue.clone()));
         tokio::spawn(caretaker::watch(Arc::clone(&tools)));
+        tokio::spawn(teller::tell(Arc::clone(&tools)));
         worker.work(resumed).await;
         Ok(())
     };

@@ -2,7 +2,7 @@
 //! environment could land undeployed.
 
 use crate::config::{App, OnPush, RefRule};
-use globset::Glob;
+use globset::GlobBuilder;
 
 /// The file's name, in the bare repository.
 pub const FILE: &str = "teal-gates";
@@ -25,8 +25,9 @@ pub fn is_gated(text: &str, ref_name: &str) -> bool {
     text.lines()
         .filter(|rule| !rule.trim().is_empty())
         .any(|rule| {
-            rule == ref_name
-                || Glob::new(rule).map_or(true, |glob| glob.compile_matcher().is_match(ref_name))
+            // As in the configuration, `*` stays within one part of a name.
+            let glob = GlobBuilder::new(rule).literal_separator(true).build();
+            rule == ref_name || glob.map_or(true, |glob| glob.compile_matcher().is_match(ref_name))
         })
 }
 
@@ -39,7 +40,12 @@ mod tests {
         let text = "refs/heads/main\nrefs/tags/v*\n";
         assert!(is_gated(text, "refs/heads/main"));
         assert!(is_gated(text, "refs/tags/v1.2"));
-        for free in ["refs/heads/main2", "refs/heads/v1", "refs/tags/w1"] {
+        for free in [
+            "refs/tags/v1/x",
+            "refs/heads/main2",
+            "refs/heads/v1",
+            "refs/tags/w1",
+        ] {
             assert!(!is_gated(text, free), "{free}");
         }
         assert!(!is_gated("", "refs/heads/main"));

@@ -21,6 +21,7 @@ pub(super) async fn start(run: &mut Run<'_>) -> Result<Done, Stop> {
     if exclusive {
         exchange_web(run).await?;
     }
+    expect_on_every_port(run).await?;
     let place = run.place()?;
     let now = processes::names(&place.release.recipe, |name, on_switch| {
         name == WEB || on_switch == OnSwitch::Overlap
@@ -60,6 +61,23 @@ async fn seal_and_settle(run: &mut Run<'_>) -> Result<(), Stop> {
     });
     change.await?;
     run.release = Some(release);
+    Ok(())
+}
+
+/// Several web processes of one color listen on its port and the next ones.
+async fn expect_on_every_port(run: &Run<'_>) -> Result<(), Stop> {
+    let count = run.recipe()?.processes.get(WEB).map_or(1, |web| web.count);
+    let ports = run.tools.server.ports(&run.env.id, run.color, count)?;
+    let color = run.color;
+    let known = run.tools.traffic.route(&run.env.id).await;
+    if known.is_some_and(|route| route.upstreams.of(color) != &ports) {
+        run.tools
+            .traffic
+            .apply(&run.env.id, move |route| {
+                *route.upstreams.of_mut(color) = ports
+            })
+            .await?;
+    }
     Ok(())
 }
 

@@ -46,6 +46,31 @@ pub fn after(
     .collect()
 }
 
+/// All events behind `seq`, of whatever deployment, in order.
+pub fn since(connection: &Connection, seq: i64) -> Result<Vec<Record>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, deployment, at_ms, body FROM events WHERE seq > ?1 ORDER BY seq LIMIT 1000",
+    )?;
+    let rows = statement.query_map([seq], |row| {
+        Ok((
+            row.get(0)?,
+            row.get(1)?,
+            row.get(2)?,
+            row.get::<_, String>(3)?,
+        ))
+    })?;
+    rows.map(|row| {
+        let (seq, deployment, at_ms, body) = row?;
+        Ok(Record {
+            seq,
+            deployment,
+            at_ms,
+            event: from_json(&body)?,
+        })
+    })
+    .collect()
+}
+
 /// The number of the last event of all.
 pub fn last(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection
