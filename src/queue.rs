@@ -272,6 +272,7 @@ fn enqueue(entry: &mut Entry, wish: Wish) -> Result<Queued, JournalError> {
     if let Some(same) = open.iter().find(|open| is_same(open, &wish)) {
         return Ok(Queued { id: same.id, env });
     }
+    let kind = wish.kind.clone();
     let id = entry.create(&wish.into_deployment(clock::now_ms()))?;
     if let Some(busy) = open
         .iter()
@@ -284,7 +285,9 @@ fn enqueue(entry: &mut Entry, wish: Wish) -> Result<Queued, JournalError> {
         entry.tell(id, Event::Note { text })?;
     }
     for older in open {
-        if older.state.can_become(State::Superseded) {
+        // A restart does not replace a push that waits, nor the other way round: both are wanted.
+        let same_wish = std::mem::discriminant(&older.kind) == std::mem::discriminant(&kind);
+        if same_wish && older.state.can_become(State::Superseded) {
             let why = Some(format!("superseded by deployment {id}"));
             entry.move_to(older.id, State::Superseded, why)?;
         }

@@ -1,7 +1,7 @@
 //! What to do at start with what is found. The decision is a pure function of the journal; a thin loop applies it. Every
 //! act makes the world equal what is committed, so recovery that is interrupted is simply begun again.
 
-use crate::domain::{Deployment, DeploymentId, State};
+use crate::domain::{Deployment, DeploymentId, EnvId, Kind, State};
 use crate::pipeline::{self, Tools};
 use crate::queue::{Queue, Wish};
 use crate::store::deployments;
@@ -20,6 +20,24 @@ pub enum Verdict {
     Retry,
     /// It had not switched, and was tried often enough.
     SetAside,
+}
+
+/// What follows an interrupted deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Again,
+    Newer,
+    SetAside,
+}
+
+impl Next {
+    fn words(self) -> &'static str {
+        match self {
+            Next::Again => "it is tried again",
+            Next::Newer => "a newer push waits and takes its place",
+            Next::SetAside => "it is set aside until it is pushed or deployed again",
+        }
+    }
 }
 
 /// Decides from what the journal says. The move to `observing` is in the same transaction as the commit of the switch,
@@ -44,21 +62,31 @@ pub async fn recover(tools: &Tools, queue: &Queue) -> Result<Vec<Deployment>, St
         .await;
     let mut observed = Vec::new();
     let mut undone = Vec::new();
-    for deployment in read.map_err(|e| e.to_string())? {
+    let open = read.map_err(|e| e.to_string())?;
+    let overtaken: Vec<EnvId> = open
+        .iter()
+        .filter(|open| open.state == State::Queued && open.kind == Kind::Deploy)
+        .map(|open| open.env.clone())
+        .collect();
+    for deployment in open {
         let attempts = attempts(tools, &deployment).await?;
         match decide(deployment.state, attempts) {
             Verdict::Leave => {}
             Verdict::Observe => observed.push(deployment),
-            Verdict::Retry => undone.push((deployment, true)),
-            Verdict::SetAside => undone.push((deployment, false)),
+            // The newest push wins, also over one that was interrupted.
+            Verdict::Retry if overtaken.contains(&deployment.env) => {
+                undone.push((deployment, Next::Newer));
+            }
+            Verdict::Retry => undone.push((deployment, Next::Again)),
+            Verdict::SetAside => undone.push((deployment, Next::SetAside)),
         }
     }
-    for (deployment, again) in undone {
+    for (deployment, next) in undone {
         if tools.environment(&deployment.env).is_some() {
             clear(tools, &deployment).await?;
         }
-        interrupt(tools, &deployment, again).await?;
-        if again {
+        interrupt(tools, &deployment, next.words()).await?;
+        if next == Next::Again {
             retry(queue, &deployment).await?;
         }
     }
@@ -80,7 +108,7 @@ pub async fn put_in_order(tools: &Tools, id: DeploymentId) -> Result<(), String>
             .map_err(|e| e.to_string()),
         Verdict::Retry | Verdict::SetAside => {
             clear(tools, &deployment).await?;
-            interrupt(tools, &deployment, false).await
+            interrupt(tools, &deployment, Next::SetAside.words()).await
         }
     }
 }
@@ -120,17 +148,11 @@ async fn clear(tools: &Tools, deployment: &Deployment) -> Result<(), String> {
     Ok(())
 }
 
-async fn interrupt(tools: &Tools, deployment: &Deployment, again: bool) -> Result<(), String> {
-    let why = match again {
-        true => "the server stopped under it; it is tried again".to_owned(),
-        false => format!(
-            "the server stopped under it {ATTEMPTS} times; {} is set aside until it is pushed or deployed again",
-            deployment.commit.short()
-        ),
-    };
+async fn interrupt(tools: &Tools, deployment: &Deployment, next: &str) -> Result<(), String> {
+    let why = Some(format!("the server stopped under it; {next}"));
     let moved = tools
         .journal
-        .move_to(deployment.id, State::Interrupted, Some(why))
+        .move_to(deployment.id, State::Interrupted, why)
         .await;
     moved.map(|_| ()).map_err(|e| e.to_string())
 }

@@ -132,55 +132,66 @@ impl Worker {
     /// Retires old colors whose time is over; says how long until the next one.
     async fn retire_what_is_over(&self) -> Duration {
         let mut next = Duration::from_secs(3600);
-        let environments = self
-            .tools
-            .server
-            .apps
-            .values()
-            .flat_map(|app| &app.environments);
-        for env in environments {
-            match self.retire(env).await {
+        for env in self.tools.server.environments() {
+            match self.time_left(env).await {
+                Ok(Some(Duration::ZERO)) => self.begin_to_retire(env),
                 Ok(Some(left)) => next = next.min(left),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::error!(env = %env.id, error, "the old color cannot be retired")
+                    tracing::error!(env = %env.id, %error, "it cannot be seen how warm the old color is")
                 }
             }
         }
         next
     }
 
-    async fn retire(&self, env: &Environment) -> Result<Option<Duration>, String> {
-        let standing = self
-            .tools
-            .journal
-            .standing(&env.id)
-            .await
-            .map_err(|e| e.to_string())?;
-        let (Some(until), Some(active)) = (standing.warm_until_ms, standing.active) else {
-            return Ok(None);
-        };
+    /// How long the old color stays up; nothing when it is cold, or when a deployment will see to it.
+    async fn time_left(&self, env: &Environment) -> Result<Option<Duration>, JournalError> {
         if self.running().contains_key(&env.id) {
-            // Its end wakes the worker.
             return Ok(None);
         }
-        let left = until.saturating_sub(clock::now_ms());
-        if let Ok(left @ 1..) = u64::try_from(left) {
-            return Ok(Some(Duration::from_millis(left)));
-        }
-        let stopped = pipeline::retire(&self.tools, env, active.other())
+        let standing = self.tools.journal.standing(&env.id).await?;
+        let left = standing
+            .warm_until_ms
+            .map(|until| until.saturating_sub(clock::now_ms()));
+        Ok(left.map(|left| Duration::from_millis(u64::try_from(left).unwrap_or(0))))
+    }
+
+    /// Draining takes its time, so it has a task of its own. No deployment of the environment begins meanwhile: it would
+    /// start its service under the name that is being stopped.
+    fn begin_to_retire(&self, env: &Environment) {
+        let nobody = Running {
+            id: 0,
+            cancel: Cancel::default(),
+        };
+        self.running().insert(env.id.clone(), nobody);
+        let (worker, env) = (self.clone(), env.clone());
+        tokio::spawn(async move {
+            if let Err(error) = worker.retire(&env).await {
+                tracing::error!(env = %env.id, error, "the old color cannot be retired");
+                tokio::time::sleep(AGAIN).await;
+            }
+            worker.running().remove(&env.id);
+            worker.queue.nudge();
+        });
+    }
+
+    async fn retire(&self, env: &Environment) -> Result<(), String> {
+        let journal = &self.tools.journal;
+        let standing = journal.standing(&env.id).await.map_err(|e| e.to_string())?;
+        let color = standing.standby();
+        let stopped = pipeline::retire(&self.tools, env, color)
             .await
             .map_err(|e| e.to_string())?;
-        tracing::info!(env = %env.id, color = %active.other(), stopped = stopped.join(", "), "the old color is retired");
+        tracing::info!(env = %env.id, %color, stopped = stopped.join(", "), "the old color is retired");
         let id = env.id.clone();
-        let cold = self.tools.journal.write(move |entry| {
+        let cold = journal.write(move |entry| {
             environments::change(entry.connection(), &id, |standing| {
                 standing.warm_until_ms = None
             })?;
             Ok(())
         });
-        cold.await.map_err(|e| e.to_string())?;
-        Ok(None)
+        cold.await.map_err(|e| e.to_string())
     }
 
     /// Stops a deployment, whatever it does: what it started is killed and seen gone before it counts as cancelled. One
@@ -191,19 +202,26 @@ impl Worker {
             return Err(WorkerError::Over(id, deployment.state));
         }
         let why = format!("cancelled by {by}");
-        let pulled = {
-            let running = self.running();
-            let found = running.values().find(|running| running.id == id);
-            found.map(|running| running.cancel.pull(&why)).is_some()
-        };
-        if !pulled {
-            return Ok(self
-                .tools
-                .journal
-                .move_to(id, State::Cancelled, Some(why))
-                .await?);
+        if self.pull(id, &why) {
+            return self.ended(id).await;
         }
-        self.ended(id).await
+        match self
+            .tools
+            .journal
+            .move_to(id, State::Cancelled, Some(why.clone()))
+            .await
+        {
+            // It left the queue at this very moment.
+            Err(JournalError::Illegal { .. }) if self.pull(id, &why) => self.ended(id).await,
+            moved => Ok(moved?),
+        }
+    }
+
+    /// Asks a deployment that runs to stop; false when it does not run.
+    fn pull(&self, id: DeploymentId, why: &str) -> bool {
+        let running = self.running();
+        let found = running.values().find(|running| running.id == id);
+        found.map(|running| running.cancel.pull(why)).is_some()
     }
 
     /// Waits until a deployment has ended.

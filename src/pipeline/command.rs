@@ -11,6 +11,18 @@ use crate::system::{files, users};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// What the name of a secret has in it. Values of other names (`NODE_ENV=production`) would blacken half of every log.
+const SECRET: [&str; 8] = [
+    "SECRET",
+    "TOKEN",
+    "PASS",
+    "KEY",
+    "CREDENTIAL",
+    "PRIVATE",
+    "DSN",
+    "DATABASE_URL",
+];
+
 /// How much of the app's configuration a command sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sight {
@@ -39,7 +51,7 @@ pub async fn command(
         deadline,
         low_priority: sight == Sight::Build,
         run_as: None,
-        mask: Vec::new(),
+        mask: place.secrets(),
     };
     let cancelled = async {
         run.cancel.wait().await;
@@ -117,6 +129,20 @@ impl Place<'_> {
             }
         }
         env
+    }
+
+    /// The values that are kept out of every log: those whose names say that they are secret.
+    pub fn secrets(&self) -> Vec<String> {
+        let secret = |name: &str| {
+            let name = name.to_ascii_uppercase();
+            SECRET.iter().any(|part| name.contains(part))
+        };
+        let values = self
+            .variables
+            .values
+            .iter()
+            .filter(|(name, _)| secret(name));
+        values.map(|(_, value)| value.clone()).collect()
     }
 
     fn facts(&self) -> [(String, String); 7] {

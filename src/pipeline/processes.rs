@@ -56,7 +56,7 @@ pub async fn start(place: &Place<'_>, name: &str, number: u16) -> Result<Service
             pid_file,
             drain: place.env.drain,
             run_as: None,
-            mask: Vec::new(),
+            mask: place.secrets(),
         })
         .await
 }

@@ -141,10 +141,7 @@ pub fn ending(deployment: &Deployment, url: &str) -> Line {
 /// What the cutover cost, in one line.
 pub fn receipt(receipt: &Receipt) -> Line {
     let (Some(requests), Some(lost)) = (receipt.requests, receipt.lost) else {
-        return say(
-            Tone::Quiet,
-            "  receipt             not measured (nginx has no counters)",
-        );
+        return say(Tone::Quiet, "  receipt             not measured");
     };
     let in_flight = receipt.in_flight.unwrap_or_default();
     let errors = receipt.old_5xx.unwrap_or_default() + receipt.new_5xx.unwrap_or_default();
