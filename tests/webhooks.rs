@@ -16,7 +16,13 @@ struct World {
 }
 
 impl World {
+    /// One that knows of pushes by webhooks alone.
     fn new(sender: Sender) -> World {
+        World::with(sender, "0s")
+    }
+
+    /// One that also looks by itself, this often.
+    fn with(sender: Sender, reconcile: &str) -> World {
         let sandbox = Sandbox::new();
         let forge = Forge::start(&sandbox);
         forge.repository(&sandbox, REPOSITORY);
@@ -29,6 +35,7 @@ impl World {
             forge.url(REPOSITORY)
         );
         let mut teal = Teal::plan()
+            .top(&format!("reconcile = \"{reconcile}\""))
             .variable("SHOP_SECRET", SECRET)
             .app("shop", &keys)
             .environment("shop", "production", "tag = \"v*\"\nbranch = \"main\"")
@@ -218,11 +225,11 @@ fn what_is_no_delivery_is_refused() {
     let good = world.delivery("refs/heads/main", &commit);
     assert_eq!(good.send(world.teal.listen(), "nosuch").status, 404);
     let foreign = Delivery::push(Sender::GitLab, REPOSITORY, "refs/heads/main", &commit);
-    assert_eq!(world.send(&foreign).status, 422);
+    assert_eq!(world.send(&foreign).status, 400);
     let bare = world.teal.ask("POST", "/hooks/shop", "{}");
     assert_eq!(bare.status, 401, "{}", bare.body);
     let hostile = world.delivery("refs/heads/../../etc/passwd", &commit).id(7);
-    assert_eq!(world.send(&hostile).status, 400);
+    assert_eq!(world.send(&hostile).status, 422);
     assert_eq!(world.teal.states(), [""; 0]);
 }
 
@@ -262,9 +269,10 @@ fn tags_are_deployed_as_the_commit_that_they_name() {
 
 #[test]
 fn a_push_whose_webhook_never_came_is_found_when_the_server_is_back() {
-    let mut world = World::new(Sender::Forgejo);
+    let mut world = World::with(Sender::Forgejo, "1h");
     world.push("main");
-    world.deploy(1);
+    world.send(&world.delivery("refs/heads/main", &world.app.git().head()));
+    world.teal.wait_for_states(&["live"]);
     world.teal.stop(Signal::SIGTERM);
     world.app.version("v2");
     world.push("main");
@@ -273,6 +281,26 @@ fn a_push_whose_webhook_never_came_is_found_when_the_server_is_back() {
     world.teal.wait_for_states(&["live", "live"]);
     assert_eq!(world.teal.serves(HOST), "v2");
     assert_eq!(world.teal.history()[1]["origin"], "reconcile");
+}
+
+#[test]
+fn a_push_whose_webhook_never_came_is_found_by_and_by() {
+    let world = World::with(Sender::GitLab, "200ms");
+    world.push("main");
+    world.teal.wait_for_states(&["live"]);
+    world.app.version("v2");
+    world.push("main");
+    world.teal.wait_for_states(&["live", "live"]);
+    assert_eq!(world.teal.serves(HOST), "v2");
+    // What was rolled back is not brought live again, however often the forge is asked.
+    world.teal.cli(["rollback", "production"]).ok();
+    assert_eq!(world.teal.serves(HOST), "v1");
+    world.app.version("v3");
+    world.push("main");
+    world
+        .teal
+        .wait_for_states(&["live", "live", "live", "live"]);
+    assert_eq!(world.teal.serves(HOST), "v3");
 }
 
 #[test]
