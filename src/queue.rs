@@ -8,6 +8,7 @@ use crate::domain::{
 use crate::journal::{Entry, Journal, JournalError};
 use crate::store::{deployments, environments, pushes};
 use crate::system::clock;
+use std::mem::discriminant;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -264,15 +265,16 @@ fn serves_already(entry: &Entry, wish: &Wish) -> Result<bool, JournalError> {
             .is_some_and(|release| release.commit == wish.commit))
 }
 
-/// Adds the wish to its environment's line. A newer deployment supersedes what waits there; the same commit that waits
-/// or runs already is joined.
+/// Adds the wish to its environment's line. A newer one supersedes what waits there for the same: a push takes the place of
+/// a push, but changed configuration does not make a push that waits disappear. The same commit that waits or runs already
+/// is joined.
 fn enqueue(entry: &mut Entry, wish: Wish) -> Result<Queued, JournalError> {
     let env = wish.env.clone();
     let open = deployments::open(entry.connection(), Some(&env))?;
     if let Some(same) = open.iter().find(|open| is_same(open, &wish)) {
         return Ok(Queued { id: same.id, env });
     }
-    let kind = wish.kind.clone();
+    let kind = discriminant(&wish.kind);
     let id = entry.create(&wish.into_deployment(clock::now_ms()))?;
     if let Some(busy) = open
         .iter()
@@ -285,9 +287,7 @@ fn enqueue(entry: &mut Entry, wish: Wish) -> Result<Queued, JournalError> {
         entry.tell(id, Event::Note { text })?;
     }
     for older in open {
-        // A restart does not replace a push that waits, nor the other way round: both are wanted.
-        let same_wish = std::mem::discriminant(&older.kind) == std::mem::discriminant(&kind);
-        if same_wish && older.state.can_become(State::Superseded) {
+        if older.state.can_become(State::Superseded) && discriminant(&older.kind) == kind {
             let why = Some(format!("superseded by deployment {id}"));
             entry.move_to(older.id, State::Superseded, why)?;
         }

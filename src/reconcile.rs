@@ -8,18 +8,31 @@ use crate::queue::{Queue, Wish};
 use crate::store::deployments;
 use crate::system::git::GitError;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
 
-/// Looks at start, then every `reconcile`.
+/// Looks at start, then every `reconcile` of the app that asks for it most often. With "0s" everywhere nothing is fetched;
+/// what was pushed here while the server was down is found at start all the same, because its pusher was told so.
 pub async fn watch(tools: Arc<Tools>, queue: Queue) {
-    let mut ticks = tokio::time::interval(tools.server.reconcile);
-    loop {
-        ticks.tick().await;
-        for app in tools.server.apps.values() {
+    let start = Instant::now();
+    let mut apps: Vec<(Instant, &App)> = tools.server.apps.values().map(|a| (start, a)).collect();
+    apps.retain(|(_, app)| app.repo.is_none() || every(app).is_some());
+    while let Some(next) = apps.iter().map(|(due, _)| *due).min() {
+        sleep_until(next).await;
+        for (due, app) in apps.iter_mut().filter(|(due, _)| *due <= next) {
             if let Err(error) = look(&tools, &queue, app).await {
                 tracing::warn!(app = %app.name, error, "its repository cannot be compared with what serves");
             }
+            *due = Instant::now() + every(app).unwrap_or_default();
         }
+        apps.retain(|(_, app)| every(app).is_some());
     }
+}
+
+/// How often an app is looked at; never, when all of its environments say "0s".
+fn every(app: &App) -> Option<Duration> {
+    let environments = app.environments.iter().map(|env| env.reconcile);
+    environments.filter(|every| !every.is_zero()).min()
 }
 
 async fn look(tools: &Tools, queue: &Queue, app: &App) -> Result<(), String> {
@@ -27,6 +40,9 @@ async fn look(tools: &Tools, queue: &Queue, app: &App) -> Result<(), String> {
         return Err(trouble.cause);
     }
     for env in &app.environments {
+        if app.repo.is_some() && env.reconcile.is_zero() {
+            continue;
+        }
         let tip = newest_tip(tools, app, &env.id).map_err(|e| e.to_string())?;
         let Some((ref_name, commit)) = tip else {
             continue;

@@ -220,3 +220,25 @@ fn the_newest_push_supersedes_what_waits() {
     assert_eq!(teal.states(), ["live", "superseded", "live"]);
     assert_eq!(teal.serves("production.shop.test"), "v3");
 }
+
+#[test]
+fn a_changed_value_does_not_take_the_place_of_a_push_that_waits() {
+    let teal = Teal::shop();
+    let app = teal.client("shop");
+    push(&app, "main");
+    app.recipe(&format!("[build]\nbuild = \"{}\"", teal.waiting("build")));
+    app.version("v2");
+    let mut first = begin(&app, "main");
+    teal.wait_for_waiting("build");
+    app.version("v3");
+    let mut second = begin(&app, "main");
+    second.says("deployment 3 of");
+    teal.cli(["env", "set", "production", "APP_COLOUR=red", "--detach"])
+        .ok();
+    teal.let_go("build");
+    assert_eq!((first.finish(), second.finish()), (0, 0));
+    teal.wait_for_states(&["live", "live", "live", "live"]);
+    assert_eq!(teal.serves("production.shop.test"), "v3");
+    let env = teal.visit("production.shop.test", "/env").body;
+    assert!(env.contains("\"APP_COLOUR\": \"red\""), "{env}");
+}

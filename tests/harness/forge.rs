@@ -133,6 +133,8 @@ fn answer(mut stream: TcpStream, root: &Path) -> io::Result<()> {
         .env("GIT_PROTOCOL", request.header("git-protocol"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        // Its complaints about a repository that is away are what a forge keeps in its own log.
+        .stderr(Stdio::null())
         .spawn()?;
     let mut input = child.stdin.take().expect("piped");
     let body = request.body;

@@ -5,6 +5,7 @@
 //! - [`Daemon`]: a running program, its output, and its end.
 //! - [`Git`], [`Sshd`], [`Nginx`]: the real programs, blind to this machine's own configuration.
 //! - [`Forge`]: git over HTTP, as a forge serves it.
+//! - [`Delivery`]: a webhook as each forge sends it.
 //! - [`App`]: a small web app as a git repository, which can be told to misbehave.
 //! - [`Load`]: clients that never stop asking and that count every answer and every loss.
 //! - [`Teal`]: a whole server in the sandbox: configuration, `teal serve`, proxy and services, and its commands.
@@ -12,6 +13,7 @@
 
 mod app;
 mod daemon;
+mod delivery;
 mod forge;
 mod git;
 mod http;
@@ -26,6 +28,7 @@ mod wait;
 
 pub use app::App;
 pub use daemon::{Daemon, program};
+pub use delivery::{Delivery, SECRET, Sender};
 pub use forge::Forge;
 pub use git::{Git, Outcome};
 pub use http::{Answer, Connection, get};

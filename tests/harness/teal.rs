@@ -108,6 +108,16 @@ impl TealPlan {
     }
 }
 
+/// The states that a deployment does not leave.
+const ENDS: [&str; 6] = [
+    "live",
+    "failed",
+    "rolled_back",
+    "superseded",
+    "cancelled",
+    "interrupted",
+];
+
 /// A server with Teal on it, in a sandbox: `teal.toml`, its state, its environments, and, while it is started, `teal
 /// serve` with the proxy and the services. Everything ends with it.
 pub struct Teal {
@@ -320,7 +330,27 @@ impl Teal {
     #[track_caller]
     pub fn wait_for_states(&self, states: &[&str]) {
         let what = format!("the deployments are {states:?}");
-        wait_until(LONG, &what, || self.states() == states);
+        wait_until(LONG, &what, || {
+            let seen = self.states();
+            let is_over = |state: &String| ENDS.contains(&state.as_str());
+            if seen != states && seen.len() >= states.len() && seen.iter().all(is_over) {
+                panic!(
+                    "{seen:?}, not {states:?}: {:#?}\n{}",
+                    self.failures(),
+                    self.log()
+                );
+            }
+            seen == states
+        });
+    }
+
+    /// What is known of the deployments that failed.
+    pub fn failures(&self) -> Vec<Value> {
+        let failed = self.history().into_iter();
+        failed
+            .map(|one| one["failure"].clone())
+            .filter(|failure| !failure.is_null())
+            .collect()
     }
 
     /// Waits until this file in the sandbox is there.

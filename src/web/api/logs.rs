@@ -81,6 +81,10 @@ pub(super) async fn of_deployment(
             for (step, file) in files {
                 write_step(&worker, id, &step, file, several, asked.follow, &mut lines).await?;
             }
+            if several && asked.follow {
+                // Observe prints nothing, and whoever follows wants to see how it ends.
+                worker.ended(id).await.map_err(|_| Gone)?;
+            }
             Ok(())
         },
     ))
