@@ -201,7 +201,7 @@ impl Sink {
             full: false,
             trouble: None,
             mask: Mask::new(mask),
-            tail: Tail::default(),
+            tail: Tail::with_first_error(),
         }
     }
 

@@ -7,14 +7,35 @@ const WIDTH: usize = 300;
 /// Bytes of one line that are looked at; what follows could not be shown anyway.
 const LONGEST: usize = 16 * 1024;
 
+/// How many lines of the first error are kept when the last lines do not reach back to it.
+const HEAD: usize = 8;
+
 /// Keeps the last lines of what passes.
 #[derive(Default)]
 pub(in crate::service) struct Tail {
     lines: VecDeque<String>,
     open: Vec<u8>,
+    first_error: Option<FirstError>,
+    count: usize,
+}
+
+/// Where the first error begins, and how it reads. Package managers and compilers name the cause there, and go on with
+/// pages of advice.
+#[derive(Default)]
+struct FirstError {
+    at: usize,
+    lines: Vec<String>,
 }
 
 impl Tail {
+    /// Keeps the beginning of the first error too.
+    pub fn with_first_error() -> Tail {
+        Tail {
+            first_error: Some(FirstError::default()),
+            ..Tail::default()
+        }
+    }
+
     pub fn push(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let room = LONGEST.saturating_sub(self.open.len());
@@ -29,7 +50,20 @@ impl Tail {
 
     pub fn finish(mut self) -> Vec<String> {
         self.close();
-        self.lines.into()
+        let mut last: Vec<String> = self.lines.into();
+        let Some(first) = self.first_error.filter(|first| !first.lines.is_empty()) else {
+            return last;
+        };
+        if first.at >= self.count - last.len() {
+            return last;
+        }
+        // The last lines are often advice: the cause and the end share the room.
+        let room = LINES - first.lines.len() - 1;
+        let from = self.count - room.min(last.len());
+        let gap = from.saturating_sub(first.at + first.lines.len());
+        last.drain(..last.len().saturating_sub(room));
+        let gap = (gap > 0).then(|| format!("… {gap} lines left out"));
+        first.lines.into_iter().chain(gap).chain(last).collect()
     }
 
     fn close(&mut self) {
@@ -38,11 +72,55 @@ impl Tail {
         if line.trim().is_empty() {
             return;
         }
+        if let Some(first) = &mut self.first_error {
+            first.see(self.count, &line);
+        }
+        self.count += 1;
         if self.lines.len() == LINES {
             self.lines.pop_front();
         }
         self.lines.push_back(line);
     }
+}
+
+impl FirstError {
+    fn see(&mut self, number: usize, line: &str) {
+        match self.lines.len() {
+            0 if tells_an_error(line) => self.at = number,
+            0 | HEAD.. => return,
+            _ => {}
+        }
+        self.lines.push(line.to_owned());
+    }
+}
+
+/// Whether a line reads like the beginning of an error, in the words of the tools that builds run.
+fn tells_an_error(line: &str) -> bool {
+    let line = line.trim_start();
+    let begins = [
+        "npm error code",
+        "npm ERR! code",
+        "error",
+        "Error",
+        "ERROR",
+        "ERR_",
+        "fatal:",
+        "Traceback",
+        "panic:",
+        "FAIL",
+        "✘",
+        "✗",
+    ];
+    let contains = [
+        ": error",
+        " - error ",
+        "Error: ",
+        " ERR! ",
+        "' panicked at",
+        " ERROR ",
+    ];
+    begins.iter().any(|word| line.starts_with(word))
+        || contains.iter().any(|word| line.contains(word))
 }
 
 /// One line without colours, cursor movements, control characters and marks that turn the writing direction. Of a line
@@ -119,5 +197,46 @@ mod tests {
         assert_eq!(lines.len(), 20);
         assert_eq!(lines[0], "line 81");
         assert_eq!(lines[19].chars().count(), 301);
+    }
+
+    #[test]
+    fn the_first_error_is_kept_when_pages_of_advice_follow() {
+        let mut tail = Tail::with_first_error();
+        tail.push(b"npm warn deprecated\nnpm error code EUSAGE\nnpm error\nnpm error Missing: a from lock file\n");
+        for n in 0..100 {
+            tail.push(format!("npm error   --advice {n}\n").as_bytes());
+        }
+        let lines = tail.finish();
+        assert_eq!(lines.len(), 20);
+        assert_eq!(lines[0], "npm error code EUSAGE");
+        assert_eq!(lines[2], "npm error Missing: a from lock file");
+        assert_eq!(lines[8], "… 84 lines left out");
+        assert_eq!(lines[9], "npm error   --advice 89");
+        assert_eq!(lines[19], "npm error   --advice 99");
+    }
+
+    #[test]
+    fn an_error_among_the_last_lines_is_told_once() {
+        let mut tail = Tail::with_first_error();
+        tail.push(b"> build\nsrc/a.ts:9:7 - error TS2322: no\nFound 1 error.\n");
+        let lines = tail.finish();
+        assert_eq!(
+            lines,
+            [
+                "> build",
+                "src/a.ts:9:7 - error TS2322: no",
+                "Found 1 error."
+            ]
+        );
+
+        let mut tail = Tail::with_first_error();
+        tail.push(b"error: no\n");
+        for n in 0..22 {
+            tail.push(format!("line {n}\n").as_bytes());
+        }
+        let lines = tail.finish();
+        assert_eq!(lines.len(), 20);
+        assert_eq!(lines[..2], ["error: no", "line 0"]);
+        assert_eq!(lines[8..10], ["… 4 lines left out", "line 11"]);
     }
 }
