@@ -6,7 +6,7 @@ use crate::domain::{
 };
 use crate::store::environments::{self, Standing};
 use crate::store::{Store, StoreError, deployments, events};
-use crate::system::clock;
+use crate::system::{clock, fault};
 use rusqlite::Connection;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -74,6 +74,7 @@ impl Journal {
         act: impl FnOnce(&mut Entry) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let newest = Arc::clone(&self.newest);
+        fault::point("journal: before");
         let (value, _) = self
             .store
             .write_then(
@@ -92,6 +93,7 @@ impl Journal {
                 },
             )
             .await?;
+        fault::point("journal: after");
         Ok(value)
     }
 

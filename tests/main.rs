@@ -19,6 +19,7 @@ mod health;
 mod hook;
 mod house;
 mod jobs;
+mod kill_anywhere;
 mod mapping;
 mod nginx;
 mod proxy;

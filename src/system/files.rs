@@ -1,5 +1,6 @@
 //! Files and links, changed so that a reader, or a restart after a power cut, finds the old or the new content whole.
 
+use super::fault;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -38,9 +39,11 @@ impl<T> AtPath<T> for io::Result<T> {
 /// file's permission bits.
 pub fn write_atomic(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     let temporary = beside(path);
+    fault::point("file: before");
     let written = write_synced(&temporary, content, mode)
         .and_then(|()| fs::rename(&temporary, path))
         .and_then(|()| sync_parent(path));
+    fault::point("file: after");
     if written.is_err() {
         // The first error is the one to tell; a temporary file left behind is swept by the next write.
         let _ = fs::remove_file(&temporary);
@@ -51,10 +54,12 @@ pub fn write_atomic(path: &Path, content: &[u8], mode: u32) -> Result<(), FileEr
 /// Points the symbolic link at `target` in one move, and makes that durable.
 pub fn symlink_atomic(target: &Path, link: &Path) -> Result<(), FileError> {
     let temporary = beside(link);
+    fault::point("link: before");
     let made = remove_if_there(&temporary)
         .and_then(|()| std::os::unix::fs::symlink(target, &temporary))
         .and_then(|()| fs::rename(&temporary, link))
         .and_then(|()| sync_parent(link));
+    fault::point("link: after");
     made.at("link", link)
 }
 

@@ -4,6 +4,7 @@
 pub mod cgroup;
 pub mod clock;
 pub mod copy;
+pub mod fault;
 pub mod files;
 pub mod folder;
 pub mod git;
