@@ -20,6 +20,7 @@ mod hook;
 mod house;
 mod jobs;
 mod mapping;
+mod machine;
 mod nginx;
 mod proxy;
 mod push;
