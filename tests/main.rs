@@ -20,6 +20,7 @@ mod hook;
 mod house;
 mod jobs;
 mod kill_anywhere;
+mod machine;
 mod mapping;
 mod nginx;
 mod proxy;
