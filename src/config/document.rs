@@ -2,7 +2,6 @@
 //! may have. The readers of `teal.toml` and `.teal.toml` are built on these.
 
 use super::error::{ConfigError, Mistake, shown};
-use super::field::Field;
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
@@ -139,6 +138,106 @@ impl<'a> Section<'a> {
         });
         let all = || format!("known here: {}", rules.keys.join(", "));
         field.key_error(message, Some(help.unwrap_or_else(all)))
+    }
+}
+
+/// A key with its value.
+#[derive(Clone)]
+pub(super) struct Field<'a> {
+    pub doc: &'a Document<'a>,
+    /// The key.
+    pub name: String,
+    /// The dotted path of the table that it is in.
+    pub parent: String,
+    /// Where the key stands.
+    pub key_at: Range<usize>,
+    /// Where the value stands.
+    pub at: Range<usize>,
+    pub value: &'a DeValue<'a>,
+}
+
+impl<'a> Field<'a> {
+    /// Something wrong with the value.
+    pub fn error(&self, message: impl Into<String>) -> ConfigError {
+        ConfigError::Mistake(Box::new(self.doc.mistake(self.at.clone(), message.into())))
+    }
+
+    /// Something wrong with the value, and what to write instead.
+    pub fn error_help(&self, message: impl Into<String>, help: impl Into<String>) -> ConfigError {
+        let mut mistake = self.doc.mistake(self.at.clone(), message.into());
+        mistake.help = Some(help.into());
+        ConfigError::Mistake(Box::new(mistake))
+    }
+
+    /// Something wrong with the key, or with a value that must not be shown.
+    pub fn key_error(&self, message: impl Into<String>, help: Option<String>) -> ConfigError {
+        let mut mistake = self
+            .doc
+            .mistake(self.key_at.clone(), message.into())
+            .hide_value();
+        mistake.help = help;
+        ConfigError::Mistake(Box::new(mistake))
+    }
+
+    /// The line of the value, from 1.
+    pub fn line(&self) -> usize {
+        self.doc.line(self.key_at.start)
+    }
+
+    /// The dotted path of the key.
+    pub fn path(&self) -> String {
+        match self.parent.as_str() {
+            "" => self.name.clone(),
+            parent => format!("{parent}.{}", self.name),
+        }
+    }
+
+    /// The key as messages name it.
+    pub fn label(&self) -> String {
+        shown(&self.name)
+    }
+
+    /// A table that may have only these keys.
+    pub fn table(&self, rules: &Rules) -> Result<Section<'a>, ConfigError> {
+        let section = self.any_table()?;
+        section.only(rules)?;
+        Ok(section)
+    }
+
+    /// A table whose keys are names that people choose.
+    pub fn any_table(&self) -> Result<Section<'a>, ConfigError> {
+        let table = self
+            .value
+            .as_table()
+            .ok_or_else(|| self.wrong_type("a table"))?;
+        Ok(Section {
+            doc: self.doc,
+            path: self.path(),
+            at: if self.at.is_empty() {
+                self.key_at.clone()
+            } else {
+                self.at.clone()
+            },
+            table,
+        })
+    }
+
+    /// The mistake that the value is of another type than this.
+    pub fn wrong_type(&self, wanted: &str) -> ConfigError {
+        self.error(self.wrong_type_text(wanted))
+    }
+
+    /// The words of that mistake.
+    pub fn wrong_type_text(&self, wanted: &str) -> String {
+        let is = match self.value {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) | DeValue::Float(_) => "a number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        format!("`{}` must be {wanted}, not {is}", self.label())
     }
 }
 

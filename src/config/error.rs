@@ -1,3 +1,4 @@
+use super::nothing_to_run::NothingToRun;
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -27,7 +28,7 @@ pub enum ConfigError {
     Mistake(Box<Mistake>),
     /// The repository does not tell how the app is started.
     #[error("{0}")]
-    NothingToRun(Box<super::NothingToRun>),
+    NothingToRun(Box<NothingToRun>),
     /// The ports that an environment needs are not free for it.
     #[error("{0}")]
     Ports(String),

@@ -1,64 +1,14 @@
-//! One key of a TOML file with its value, and what the value may be.
+//! What the value of a key may be: each reader says so of a value that is something else.
 
-use super::document::{Document, Rules, Section, nearest};
+use super::document::{Field, nearest};
 use super::error::{ConfigError, shown};
 use super::values;
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
-/// A key with its value.
-#[derive(Clone)]
-pub(super) struct Field<'a> {
-    pub doc: &'a Document<'a>,
-    /// The key.
-    pub name: String,
-    /// The dotted path of the table that it is in.
-    pub parent: String,
-    /// Where the key stands.
-    pub key_at: Range<usize>,
-    /// Where the value stands.
-    pub at: Range<usize>,
-    pub value: &'a DeValue<'a>,
-}
-
 impl<'a> Field<'a> {
-    /// Something wrong with the value.
-    pub fn error(&self, message: impl Into<String>) -> ConfigError {
-        ConfigError::Mistake(Box::new(self.doc.mistake(self.at.clone(), message.into())))
-    }
-
-    /// Something wrong with the value, and what to write instead.
-    pub fn error_help(&self, message: impl Into<String>, help: impl Into<String>) -> ConfigError {
-        let mut mistake = self.doc.mistake(self.at.clone(), message.into());
-        mistake.help = Some(help.into());
-        ConfigError::Mistake(Box::new(mistake))
-    }
-
-    /// Something wrong with the key, or with a value that must not be shown.
-    pub fn key_error(&self, message: impl Into<String>, help: Option<String>) -> ConfigError {
-        let mut mistake = self
-            .doc
-            .mistake(self.key_at.clone(), message.into())
-            .hide_value();
-        mistake.help = help;
-        ConfigError::Mistake(Box::new(mistake))
-    }
-
-    /// The line of the value, from 1.
-    pub fn line(&self) -> usize {
-        self.doc.line(self.key_at.start)
-    }
-
-    /// The dotted path of the key.
-    pub fn path(&self) -> String {
-        match self.parent.as_str() {
-            "" => self.name.clone(),
-            parent => format!("{parent}.{}", self.name),
-        }
-    }
-
     /// The value as the file has it, when it is a string.
     pub fn as_text(&self) -> Option<&'a str> {
         self.value.as_str()
@@ -169,31 +119,6 @@ impl<'a> Field<'a> {
         Ok(vec![self.clone()])
     }
 
-    /// A table that may have only these keys.
-    pub fn table(&self, rules: &Rules) -> Result<Section<'a>, ConfigError> {
-        let section = self.any_table()?;
-        section.only(rules)?;
-        Ok(section)
-    }
-
-    /// A table whose keys are names that people choose.
-    pub fn any_table(&self) -> Result<Section<'a>, ConfigError> {
-        let table = self
-            .value
-            .as_table()
-            .ok_or_else(|| self.wrong_type("a table"))?;
-        Ok(Section {
-            doc: self.doc,
-            path: self.path(),
-            at: if self.at.is_empty() {
-                self.key_at.clone()
-            } else {
-                self.at.clone()
-            },
-            table,
-        })
-    }
-
     /// A string, a number or a truth value, as JSON has it.
     pub fn scalar(&self) -> Result<serde_json::Value, ConfigError> {
         let wrong = || self.wrong_type("a string, a number, true or false");
@@ -210,28 +135,6 @@ impl<'a> Field<'a> {
                 .map_err(|_| wrong()),
             _ => Err(wrong()),
         }
-    }
-
-    /// The mistake that the value is of another type than this.
-    pub fn wrong_type(&self, wanted: &str) -> ConfigError {
-        self.error(self.wrong_type_text(wanted))
-    }
-
-    fn wrong_type_text(&self, wanted: &str) -> String {
-        let is = match self.value {
-            DeValue::String(_) => "a string",
-            DeValue::Integer(_) | DeValue::Float(_) => "a number",
-            DeValue::Boolean(_) => "true or false",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
-        };
-        format!("`{}` must be {wanted}, not {is}", self.label())
-    }
-
-    /// The key as messages name it.
-    pub fn label(&self) -> String {
-        shown(&self.name)
     }
 
     fn item(&self, item: &'a Spanned<DeValue<'a>>) -> Field<'a> {

@@ -1,9 +1,10 @@
 //! What was typed → what is meant. `teal.toml` becomes a [`Server`], `.teal.toml` and the repository's own files become
 //! a [`Recipe`]. The typed forms never leave this module; what is meant is checked, complete and has no optional corners.
 //!
-//! In reading order: `server` and `recipe` are what is meant; `document` reads TOML strictly, `error` words what is wrong
-//! with it; `typed_*` read one table each; `placement` settles what environments may not share; `detect` reads the
-//! repository's own files, and `resolve` puts a recipe together.
+//! In reading order: `server` and `recipe` are what is meant; `document` reads TOML strictly, `field` the values in it, and
+//! `error` words what is wrong with them; `*_keys` and `*_values` are what each of the two files may say, and `typed_*` read
+//! one table each; `placement` settles what environments may not share; `detect` reads the repository's own files, and
+//! `resolve` puts a recipe together.
 
 mod defaults;
 mod detect;
@@ -13,8 +14,11 @@ mod error;
 mod explain;
 mod field;
 mod load;
+mod nothing_to_run;
 mod placement;
 mod recipe;
+mod recipe_keys;
+mod recipe_values;
 mod refs;
 mod remote;
 mod repo_view;
@@ -22,6 +26,8 @@ mod resolve;
 mod runtime;
 mod secret;
 mod server;
+mod server_keys;
+mod server_values;
 mod typed_app;
 mod typed_environment;
 mod typed_recipe;
@@ -33,9 +39,9 @@ mod values;
 mod tests;
 
 pub use error::{ConfigError, Mistake};
+pub use nothing_to_run::NothingToRun;
 pub use recipe::{Health, OnSwitch, Origin, Process, Recipe, Steps, Timeouts};
 pub use repo_view::{Entry, RepoView};
-pub use resolve::NothingToRun;
 pub use secret::Secret;
 pub use server::{
     App, Credentials, Environment, Forge, Nginx, OnPush, Ports, Proxy, RefRule, Server,

@@ -1,49 +1,11 @@
 use super::document::{Document, Section};
 use super::draft::Draft;
 use super::repo_view::{Entry, Files, RepoView};
-use super::{ConfigError, Recipe, detect, typed_recipe};
-use std::fmt;
+use super::{ConfigError, Recipe, detect, recipe_keys, typed_recipe};
 use std::path::Path;
 
 /// The file in which an app says what detection cannot know.
 const FILE: &str = ".teal.toml";
-
-/// The repository does not tell how the app is started.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NothingToRun {
-    /// The folder of the repository that was looked at.
-    pub dir: String,
-    /// Whether there is nothing in it at all.
-    pub empty: bool,
-    /// Lines of `.teal.toml` that would help an app like this one.
-    pub example: String,
-    /// Why files that look like an app do not help.
-    pub reasons: Vec<String>,
-}
-
-impl fmt::Display for NothingToRun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = match self.dir.as_str() {
-            "." => "the repository".to_owned(),
-            dir => format!("the folder {dir}"),
-        };
-        match self.empty {
-            true => writeln!(f, "{place} is empty, so there is nothing to start")?,
-            false => writeln!(f, "nothing in {place} says how the app is started")?,
-        }
-        for reason in &self.reasons {
-            writeln!(f, "  {reason}")?;
-        }
-        writeln!(f, "  looked for: {}", detect::LOOKED_FOR)?;
-        writeln!(f, "write this into {FILE} and push again:\n")?;
-        let lines: Vec<String> = self
-            .example
-            .lines()
-            .map(|line| format!("    {line}"))
-            .collect();
-        f.write_str(&lines.join("\n"))
-    }
-}
 
 impl Recipe {
     /// The recipe of one commit: what `.teal.toml` says, completed by what the repository's own files tell. `versions`
@@ -58,7 +20,7 @@ impl Recipe {
             text: &text,
         };
         let table = doc.parse()?;
-        let top = Section::top(&doc, &table, &typed_recipe::RECIPE)?;
+        let top = Section::top(&doc, &table, &recipe_keys::RECIPE)?;
         let dir = typed_recipe::dir(&top)?;
         if let (Some(field), false) = (top.get("dir"), is_folder(repo, &dir)) {
             return Err(field.error(format!("there is no folder `{dir}` in the repository")));

@@ -1,8 +1,5 @@
 //! Which versions of runtimes a repository asks for, and whether this server's fit.
 
-use super::draft::Draft;
-use super::repo_view::Files;
-
 /// A version of a runtime that the repository asks for.
 pub(super) struct Want {
     /// The program whose version counts.
@@ -11,48 +8,6 @@ pub(super) struct Want {
     pub asks: String,
     /// Where it is written.
     pub from: String,
-}
-
-/// Reads the files that do nothing but name a version.
-pub(super) fn wants(draft: &mut Draft, files: &Files<'_>, node: bool, python: bool) {
-    let mut want = |tool, asks: Option<String>, from: &str| {
-        if let Some(asks) = asks.filter(|asks| asks.starts_with(|c: char| c.is_ascii_digit())) {
-            draft.wants.push(Want {
-                tool,
-                asks,
-                from: from.to_owned(),
-            });
-        }
-    };
-    let first_line = |file: &str| {
-        let text = files.text(file)?;
-        let line = text
-            .lines()
-            .map(str::trim)
-            .find(|line| !line.is_empty() && !line.starts_with('#'))?;
-        Some(line.trim_start_matches('v').to_owned())
-    };
-    if node {
-        want("node", first_line(".nvmrc"), ".nvmrc");
-        want("node", first_line(".node-version"), ".node-version");
-    }
-    if python {
-        want("python3", first_line(".python-version"), ".python-version");
-        let heroku = first_line("runtime.txt");
-        let version = heroku.and_then(|line| line.strip_prefix("python-").map(str::to_owned));
-        want("python3", version, "runtime.txt");
-    }
-    let tools = files.text(".tool-versions").unwrap_or_default();
-    for line in tools.lines() {
-        let mut words = line.split_whitespace();
-        let tool = match words.next() {
-            Some("nodejs" | "node") => "node",
-            Some("python") => "python3",
-            Some("golang" | "go") => "go",
-            _ => continue,
-        };
-        want(tool, words.next().map(str::to_owned), ".tool-versions");
-    }
 }
 
 /// The first thing in a program's answer that looks like a version: `v20.1.0`, `Python 3.11.2`, `go version go1.22.1`.

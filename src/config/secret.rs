@@ -1,7 +1,7 @@
 use super::ConfigError;
-use super::document::Rules;
+use super::document::{Field, Rules};
 use super::error::shown;
-use super::field::Field;
+
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};

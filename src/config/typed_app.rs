@@ -1,38 +1,22 @@
 //! `[apps.<app>]` as it was typed.
 
-use super::document::{Rules, Section};
+use super::document::{Field, Section};
 use super::error::ConfigError;
-use super::field::Field;
-use super::typed_environment::{TypedEnvironment, environment};
-use super::typed_server::{belongs, foreseen};
+
+use super::server_keys::APP;
+use super::typed_environment::{Inherited, TypedEnvironment, environment};
 use super::{App, Credentials, Forge, remote, secret};
 use crate::domain::AppName;
 use std::path::PathBuf;
-use std::time::Duration;
 
-pub(super) const APP: Rules = Rules {
-    keys: &[
-        "forge",
-        "repo",
-        "webhook_secret",
-        "token",
-        "ssh_key",
-        "environments",
-    ],
-    refused: foreseen,
-    elsewhere: belongs,
-};
-
-/// What the readers of apps and environments need to know from around them.
+/// What the reader of apps needs to know from around them.
 pub(super) struct Around<'e> {
     /// Where relative paths of secrets start.
     pub base: PathBuf,
     /// Looks environment variables up.
     pub env: &'e dyn Fn(&str) -> Option<String>,
-    /// Where environments live unless they name a root.
-    pub apps_dir: PathBuf,
-    /// For environments that do not say.
-    pub reconcile: Duration,
+    /// What environments take over where they do not say.
+    pub inherited: Inherited,
 }
 
 /// An app whose environments still know where they were typed.
@@ -95,7 +79,7 @@ fn app<'a>(field: &Field<'a>, around: &Around<'_>) -> Result<TypedApp<'a>, Confi
     }
     let environments = environments
         .iter()
-        .map(|field| environment(&name, field, around))
+        .map(|field| environment(&name, field, &around.inherited))
         .collect::<Result<_, _>>()?;
     let meant = App {
         name,

@@ -1,43 +1,22 @@
 //! `[apps.<app>.environments.<environment>]` as it was typed.
 
-use super::document::{Rules, Section};
+use super::document::{Field, Section};
 use super::error::{ConfigError, shown};
-use super::field::Field;
-use super::typed_app::Around;
-use super::typed_server::{belongs, duration_or, foreseen, number_or, path_or};
+
+use super::server_keys::{ENVIRONMENT, PORTS};
+use super::server_values::{duration_or, number_or, path_or};
 use super::{Environment, OnPush, Ports, RefRule, refs, values};
 use crate::domain::{AppName, EnvId, EnvName, Mode, Redirect};
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(super) const ENVIRONMENT: Rules = Rules {
-    keys: &[
-        "branch",
-        "tag",
-        "root",
-        "ports",
-        "domain",
-        "domains",
-        "redirect",
-        "mode",
-        "on_push",
-        "drain",
-        "drain_websockets",
-        "hold",
-        "keep_warm",
-        "observe",
-        "backups",
-        "reconcile",
-    ],
-    refused: foreseen,
-    elsewhere: belongs,
-};
-
-const PORTS: Rules = Rules {
-    keys: &["blue", "green"],
-    refused: |_| None,
-    elsewhere: belongs,
-};
+/// What an environment takes over from the server where it does not say.
+pub(super) struct Inherited {
+    /// Where environments live unless they name a root.
+    pub apps_dir: PathBuf,
+    /// How often its remote is compared with what serves; zero: never.
+    pub reconcile: Duration,
+}
 
 /// An environment that still knows where its values were typed, for what can only be checked among all of them.
 pub(super) struct TypedEnvironment<'a> {
@@ -57,7 +36,7 @@ pub(super) struct TypedEnvironment<'a> {
 pub(super) fn environment<'a>(
     app: &AppName,
     field: &Field<'a>,
-    around: &Around<'_>,
+    inherited: &Inherited,
 ) -> Result<TypedEnvironment<'a>, ConfigError> {
     let env: EnvName = field
         .name
@@ -70,7 +49,7 @@ pub(super) fn environment<'a>(
     let redirects = redirects(&section, &domains)?;
     let on_push = [("report", OnPush::Report), ("gate", OnPush::Gate)];
     let modes = [("fast", Mode::Fast), ("full", Mode::Full)];
-    let default_root = || default_root(app, &env, around);
+    let default_root = || default_root(app, &env, inherited);
     let meant = Environment {
         refs: ref_rules(&section, &env)?,
         root: path_or(&section, "root", default_root)?,
@@ -92,7 +71,7 @@ pub(super) fn environment<'a>(
         keep_warm: seconds("keep_warm", 600)?,
         observe: seconds("observe", 30)?,
         backups: number_or(&section, "backups", 5, 1000)?,
-        reconcile: duration_or(&section, "reconcile", around.reconcile)?,
+        reconcile: duration_or(&section, "reconcile", inherited.reconcile)?,
         id: EnvId {
             app: app.clone(),
             env,
@@ -110,11 +89,11 @@ pub(super) fn environment<'a>(
     })
 }
 
-fn default_root(app: &AppName, env: &EnvName, around: &Around<'_>) -> PathBuf {
+fn default_root(app: &AppName, env: &EnvName, inherited: &Inherited) -> PathBuf {
     if env.as_str() == "production" {
-        around.apps_dir.join(app.as_str())
+        inherited.apps_dir.join(app.as_str())
     } else {
-        around.apps_dir.join(format!("{app}-{env}"))
+        inherited.apps_dir.join(format!("{app}-{env}"))
     }
 }
 

@@ -1,91 +1,14 @@
 //! `.teal.toml` as it was typed, written over what was detected.
 
-use super::document::{Rules, Section};
+use super::document::Section;
 use super::draft::Draft;
-use super::error::{ConfigError, shown};
-use super::field::Field;
-use super::{refs, typed_run, values};
+use super::error::ConfigError;
 
-/// What belongs to the server and is never taken from a repository.
-const OF_THE_SERVER: &[&str] = &[
-    "user",
-    "run_as",
-    "port",
-    "ports",
-    "domain",
-    "domains",
-    "root",
-    "branch",
-    "tag",
-    "listen",
-    "state_dir",
-    "apps_dir",
-    "secret",
-    "secrets",
-    "token",
-    "webhook_secret",
-    "ssh_key",
-    "people",
-    "allow",
-    "approval",
-    "notify",
-    "redirect",
-    "drain",
-    "keep_warm",
-    "observe",
-    "on_push",
-    "mode",
-    "hold",
-    "backups",
-    "proxy",
-];
-
-const PLACES: &[(&str, &[&str])] = &[
-    ("at the top", RECIPE.keys),
-    ("in [build]", BUILD.keys),
-    ("in [run]", RUN),
-    ("in [migrate]", MIGRATE.keys),
-    ("in [health]", HEALTH.keys),
-    ("in [timeouts]", TIMEOUTS.keys),
-];
-
-pub(super) const RECIPE: Rules = Rules {
-    keys: &["dir", "build", "run", "migrate", "health", "timeouts"],
-    refused: of_the_server,
-    elsewhere: belongs,
+use super::recipe_keys::{BUILD, HEALTH, MIGRATE, TIMEOUTS};
+use super::recipe_values::{
+    deadline, folder, from, glob, list, path, set, text_of, url_path, variable,
 };
-pub(super) const BUILD: Rules = Rules {
-    keys: &[
-        "install", "deps", "build", "outputs", "test", "ignore", "env",
-    ],
-    ..RECIPE
-};
-pub(super) const RUN: &[&str] = &["web", "shared", "before", "after"];
-pub(super) const MIGRATE: Rules = Rules {
-    keys: &["command", "inputs", "backup"],
-    ..RECIPE
-};
-pub(super) const HEALTH: Rules = Rules {
-    keys: &["path", "expect", "timeout"],
-    ..RECIPE
-};
-pub(super) const TIMEOUTS: Rules = Rules {
-    keys: &["install", "build", "test", "migrate", "hooks"],
-    ..RECIPE
-};
-
-pub(super) fn of_the_server(key: &str) -> Option<String> {
-    OF_THE_SERVER.contains(&key).then(|| {
-        format!("a repository may not set `{key}`: users, ports, domains, folders and secrets are the server's, in its teal.toml")
-    })
-}
-
-fn belongs(key: &str) -> Option<String> {
-    PLACES
-        .iter()
-        .find(|(_, keys)| keys.contains(&key))
-        .map(|(place, _)| format!("`{key}` belongs {place}"))
-}
+use super::{typed_run, values};
 
 /// The folder of the repository that is the app.
 pub(super) fn dir(top: &Section<'_>) -> Result<String, ConfigError> {
@@ -215,92 +138,4 @@ fn apply_health(draft: &mut Draft, health: &Section<'_>) -> Result<(), ConfigErr
         );
     }
     Ok(())
-}
-
-fn url_path(field: &Field<'_>) -> Result<String, ConfigError> {
-    let text = field.text()?;
-    let good = text.starts_with('/')
-        && !text.starts_with("//")
-        && text.len() <= 1000
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&b));
-    if good {
-        return Ok(text.to_owned());
-    }
-    let message = format!("`path` cannot be \"{}\"", shown(text));
-    Err(field.error_help(message, "a path of the app, such as \"/api/health\""))
-}
-
-fn deadline(field: &Field<'_>) -> Result<std::time::Duration, ConfigError> {
-    let value = field.duration()?;
-    if value.is_zero() || value > std::time::Duration::from_secs(86_400) {
-        let message = format!(
-            "`{}` must be more than nothing and at most 1d",
-            field.label()
-        );
-        return Err(field.error(message));
-    }
-    Ok(value)
-}
-
-pub(super) fn set(
-    target: &mut Option<String>,
-    field: &Field<'_>,
-) -> Result<Option<String>, ConfigError> {
-    *target = field.command()?;
-    Ok(target.clone())
-}
-
-pub(super) fn text_of(command: Option<String>) -> String {
-    command.unwrap_or_default()
-}
-
-pub(super) fn list(
-    target: &mut Vec<String>,
-    field: &Field<'_>,
-    check: fn(&Field<'_>) -> Result<String, ConfigError>,
-) -> Result<String, ConfigError> {
-    *target = field.list()?.iter().map(check).collect::<Result<_, _>>()?;
-    Ok(target.join(", "))
-}
-
-fn path(field: &Field<'_>) -> Result<String, ConfigError> {
-    let text = field.text()?;
-    values::release_path(text)
-        .map_err(|wrong| field.error(format!("`{}`: \"{}\" {wrong}", field.label(), shown(text))))
-}
-
-/// A path that is not the whole release.
-pub(super) fn folder(field: &Field<'_>) -> Result<String, ConfigError> {
-    match path(field)?.as_str() {
-        "." => Err(field.error(format!("`{}` cannot be the whole release", field.label()))),
-        path => Ok(path.to_owned()),
-    }
-}
-
-fn glob(field: &Field<'_>) -> Result<String, ConfigError> {
-    let pattern = path(field)?;
-    refs::glob(&pattern).map_err(|error| {
-        let message = format!("\"{}\" is not a pattern: {}", shown(&pattern), error.kind());
-        field.error(message)
-    })?;
-    Ok(pattern)
-}
-
-fn variable(field: &Field<'_>) -> Result<String, ConfigError> {
-    let text = field.some_text()?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '*';
-    if text.chars().all(plain) {
-        return Ok(text.to_owned());
-    }
-    let message = format!("\"{}\" is not a variable's name", shown(text));
-    Err(field.error_help(
-        message,
-        "names such as \"API_URL\" or \"VITE_*\", without values",
-    ))
-}
-
-pub(super) fn from(field: &Field<'_>) -> String {
-    format!(".teal.toml line {}", field.line())
 }

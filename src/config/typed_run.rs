@@ -1,10 +1,11 @@
 //! `[run]` of `.teal.toml`: the processes, and what surrounds the switch.
 
-use super::document::{Rules, Section, nearest};
+use super::document::{Field, Rules, Section, nearest};
 use super::draft::Draft;
 use super::error::{ConfigError, shown};
-use super::field::Field;
-use super::typed_recipe::{RECIPE, RUN, folder, from, list, of_the_server, set, text_of};
+
+use super::recipe_keys::{RECIPE, RUN, of_the_server};
+use super::recipe_values::{folder, from, list, set, text_of};
 use super::{OnSwitch, Process, values};
 
 const PROCESS: Rules = Rules {

@@ -1,72 +1,16 @@
 //! `teal.toml` as it was typed → [`Server`].
 
-use super::document::{Document, Rules, Section};
-use super::error::{ConfigError, shown};
-use super::field::Field;
+use super::document::{Document, Field, Section};
+use super::error::ConfigError;
+
+use super::server_keys::{PROXY, SERVER};
+use super::server_values::{address_or, addresses, duration_or, number_or, path_or};
 use super::typed_app::{Around, apps};
+use super::typed_environment::Inherited;
 use super::{Nginx, Proxy, Server, defaults, placement, values};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Keys that the format foresees and this version does not carry out. Taking them silently would feel safe and be unsafe.
-const FORESEEN: &[&str] = &[
-    "run_as",
-    "allow",
-    "after",
-    "approval",
-    "deploy_hours",
-    "people",
-    "notify",
-];
-
-/// Every table with its keys, to tell where a misplaced key belongs.
-const PLACES: &[(&str, &[&str])] = &[
-    ("at the top, before the first [table]", SERVER.keys),
-    ("in [proxy]", PROXY.keys),
-    ("in [apps.<app>]", super::typed_app::APP.keys),
-    (
-        "in [apps.<app>.environments.<environment>]",
-        super::typed_environment::ENVIRONMENT.keys,
-    ),
-];
-
-pub(super) const SERVER: Rules = Rules {
-    keys: &[
-        "state_dir",
-        "apps_dir",
-        "listen",
-        "public_url",
-        "ssh_host",
-        "build_slots",
-        "reconcile",
-        "proxy",
-        "apps",
-    ],
-    refused: foreseen,
-    elsewhere: belongs,
-};
-
-pub(super) const PROXY: Rules = Rules {
-    keys: &["kind", "listen", "conf_dir", "command", "verify"],
-    refused: foreseen,
-    elsewhere: belongs,
-};
-
-/// The message about a key whose capability does not exist yet.
-pub(super) fn foreseen(key: &str) -> Option<String> {
-    FORESEEN.contains(&key).then(|| {
-        format!("`{key}` is not supported by this version of Teal: take it out, it would protect and tell nobody")
-    })
-}
-
-/// Where a key belongs that is not known where it stands.
-pub(super) fn belongs(key: &str) -> Option<String> {
-    PLACES
-        .iter()
-        .find(|(_, keys)| keys.contains(&key))
-        .map(|(place, _)| format!("`{key}` belongs {place}"))
-}
 
 impl Server {
     /// Reads the text of a `teal.toml`. `file` names it in messages and is what relative paths of secrets start at; `env`
@@ -84,8 +28,10 @@ impl Server {
         let around = Around {
             base: file.parent().unwrap_or(Path::new("")).to_owned(),
             env,
-            apps_dir: path_or(&top, "apps_dir", || PathBuf::from("/srv"))?,
-            reconcile,
+            inherited: Inherited {
+                apps_dir: path_or(&top, "apps_dir", || PathBuf::from("/srv"))?,
+                reconcile,
+            },
         };
         let mut server = Server {
             file: file.to_owned(),
@@ -235,62 +181,4 @@ fn ssh_host(top: &Section<'_>) -> Result<Option<String>, ConfigError> {
     let name = values::host_name(field.text()?)
         .map_err(|wrong| field.error(format!("`ssh_host` {wrong}")))?;
     Ok(Some(name))
-}
-
-fn addresses(field: &Field<'_>) -> Result<Vec<SocketAddr>, ConfigError> {
-    field.one_or_list()?.iter().map(address).collect()
-}
-
-fn address(field: &Field<'_>) -> Result<SocketAddr, ConfigError> {
-    let text = field.text()?;
-    text.parse().map_err(|_| {
-        let message = format!("\"{}\" is not an address and a port", shown(text));
-        field.error_help(message, "write it as \"127.0.0.1:9000\" or \"[::1]:9000\"")
-    })
-}
-
-fn address_or(
-    section: &Section<'_>,
-    key: &str,
-    default: SocketAddr,
-) -> Result<SocketAddr, ConfigError> {
-    section
-        .get(key)
-        .map_or(Ok(default), |field| address(&field))
-}
-
-/// The duration of a key, or the default.
-pub(super) fn duration_or(
-    section: &Section<'_>,
-    key: &str,
-    default: Duration,
-) -> Result<Duration, ConfigError> {
-    section
-        .get(key)
-        .map_or(Ok(default), |field| field.duration())
-}
-
-/// The number of a key, from 1 to `most`, or the default.
-pub(super) fn number_or(
-    section: &Section<'_>,
-    key: &str,
-    default: usize,
-    most: u64,
-) -> Result<usize, ConfigError> {
-    section.get(key).map_or(Ok(default), |field| {
-        field.number(1..=most).map(|number| number as usize)
-    })
-}
-
-/// The absolute path of a key, or the default.
-pub(super) fn path_or(
-    section: &Section<'_>,
-    key: &str,
-    default: impl FnOnce() -> PathBuf,
-) -> Result<PathBuf, ConfigError> {
-    match section.get(key) {
-        Some(field) => values::server_path(field.text()?)
-            .map_err(|wrong| field.error(format!("`{key}` {wrong}"))),
-        None => Ok(default()),
-    }
 }

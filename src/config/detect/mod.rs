@@ -2,21 +2,20 @@
 
 mod go;
 mod node;
+mod node_install;
 mod node_outputs;
+mod node_package;
 mod node_workspaces;
 mod procfile;
 mod python;
+mod python_needs;
 mod python_web;
+mod runtime_files;
 mod rust;
 mod site;
 
 use super::draft::Draft;
 use super::repo_view::Files;
-use super::runtime;
-
-/// What is looked for, for the error that nothing was found.
-pub(super) const LOOKED_FOR: &str =
-    "package.json, Procfile, requirements.txt, pyproject.toml, Cargo.toml, go.mod, index.html";
 
 /// Writes everything that the files tell into the draft. An app of several kinds (a Django app with a front end) gets the
 /// install and build of each.
@@ -36,7 +35,7 @@ pub(super) fn all(draft: &mut Draft, files: &Files<'_>) {
         );
     }
     procfile::detect(draft, files);
-    runtime::wants(draft, files, node, python);
+    runtime_files::wants(draft, files, node, python);
 }
 
 /// The line of a file, from 1, with `"key"` in it that comes after `"section"`: where a value of a JSON file stands.

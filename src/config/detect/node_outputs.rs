@@ -1,6 +1,6 @@
 use super::super::repo_view::Files;
 use super::is_plain;
-use super::node::Package;
+use super::node_package::Package;
 
 /// Where the guess comes from, for people.
 pub(super) const WHY: &str = "package.json: the framework's usual folder";

@@ -1,6 +1,6 @@
 use super::super::repo_view::{Entry, Files};
 use super::is_plain;
-use super::node::Package;
+use super::node_package::Package;
 use serde_json::Value;
 
 /// The `node_modules` of the package and of each package of its workspace, which some managers fill as well.

@@ -1,33 +1,8 @@
 use super::super::draft::Draft;
 use super::super::repo_view::Files;
 use super::super::runtime::Want;
-use super::{is_plain, python_web};
-
-/// What a Python app declares to need.
-pub(super) struct Needs {
-    texts: Vec<String>,
-    /// The file to name in messages.
-    pub file: &'static str,
-}
-
-impl Needs {
-    /// Whether the package is named in one of the files.
-    pub fn package(&self, name: &str) -> bool {
-        self.texts
-            .iter()
-            .flat_map(|text| text.split(['\n', ',']))
-            .any(|item| {
-                let item = item
-                    .trim()
-                    .trim_start_matches("dependencies = [")
-                    .trim_start_matches(['"', '\'', '[', ' ']);
-                let lower = item.to_ascii_lowercase();
-                lower.strip_prefix(name).is_some_and(|rest| {
-                    !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-                })
-            })
-    }
-}
+use super::python_needs::{Needs, requirements, requires_python};
+use super::python_web;
 
 /// An app with `requirements.txt` or `pyproject.toml`.
 pub(super) fn detect(draft: &mut Draft, files: &Files<'_>) -> bool {
@@ -110,44 +85,4 @@ fn draft_pip(draft: &mut Draft, files: &Files<'_>, project: Option<String>) -> O
         texts: vec![text],
         file: "pyproject.toml",
     })
-}
-
-/// `requirements.txt` and the files that it names with `-r` and `-c`, one after the other.
-fn requirements(files: &Files<'_>) -> (Vec<String>, Vec<String>) {
-    let mut names = vec!["requirements.txt".to_owned()];
-    let mut texts = Vec::new();
-    let mut next = 0;
-    while next < names.len() && next < 20 {
-        let text = files.text(&names[next]).unwrap_or_default();
-        let folder = names[next]
-            .rsplit_once('/')
-            .map(|(folder, _)| format!("{folder}/"))
-            .unwrap_or_default();
-        for line in text.lines() {
-            let named = ["-r", "-c", "--requirement", "--constraint"]
-                .iter()
-                .find_map(|option| line.trim().strip_prefix(option)?.strip_prefix([' ', '=']));
-            let path =
-                named.map(|path| format!("{folder}{}", path.trim().trim_start_matches("./")));
-            if let Some(path) =
-                path.filter(|path| is_plain(path) && !names.contains(path) && files.has(path))
-            {
-                names.push(path);
-            }
-        }
-        texts.push(text);
-        next += 1;
-    }
-    (names, texts)
-}
-
-fn requires_python(files: &Files<'_>) -> Option<String> {
-    let table: toml::Table = files.text("pyproject.toml")?.parse().ok()?;
-    let asks = table.get("project")?.get("requires-python")?.as_str()?;
-    Some(
-        asks.chars()
-            .take(60)
-            .filter(|c| c.is_ascii_graphic() || *c == ' ')
-            .collect(),
-    )
 }

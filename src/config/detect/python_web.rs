@@ -1,6 +1,6 @@
 use super::super::draft::Draft;
 use super::super::repo_view::Files;
-use super::python::Needs;
+use super::python_needs::Needs;
 
 /// How the app is served, where that is certain.
 pub(super) fn detect(draft: &mut Draft, files: &Files<'_>, needs: &Needs) {

@@ -136,19 +136,19 @@ fn the_full_example_names_every_key() {
         })
     };
     for (keys, text) in [
-        (typed_server::SERVER.keys, SERVER),
-        (typed_app::APP.keys, SERVER),
-        (typed_environment::ENVIRONMENT.keys, SERVER),
+        (server_keys::SERVER.keys, SERVER),
+        (server_keys::APP.keys, SERVER),
+        (server_keys::ENVIRONMENT.keys, SERVER),
         (
-            typed_server::PROXY.keys,
+            server_keys::PROXY.keys,
             include_str!("../../../config/nginx.toml"),
         ),
-        (typed_recipe::RECIPE.keys, RECIPE),
-        (typed_recipe::BUILD.keys, RECIPE),
-        (typed_recipe::RUN, RECIPE),
-        (typed_recipe::MIGRATE.keys, RECIPE),
-        (typed_recipe::HEALTH.keys, RECIPE),
-        (typed_recipe::TIMEOUTS.keys, RECIPE),
+        (recipe_keys::RECIPE.keys, RECIPE),
+        (recipe_keys::BUILD.keys, RECIPE),
+        (recipe_keys::RUN, RECIPE),
+        (recipe_keys::MIGRATE.keys, RECIPE),
+        (recipe_keys::HEALTH.keys, RECIPE),
+        (recipe_keys::TIMEOUTS.keys, RECIPE),
     ] {
         for key in keys {
             assert!(named(text, key), "`{key}` is not in the example");

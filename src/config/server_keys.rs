@@ -1,0 +1,104 @@
+//! Which keys `teal.toml` may have, and what is said about others.
+
+use super::document::Rules;
+
+/// Keys that the format foresees and this version does not carry out. Taking them silently would feel safe and be unsafe.
+const FORESEEN: &[&str] = &[
+    "run_as",
+    "allow",
+    "after",
+    "approval",
+    "deploy_hours",
+    "people",
+    "notify",
+];
+
+/// Every table with its keys, to tell where a misplaced key belongs.
+const PLACES: &[(&str, &[&str])] = &[
+    ("at the top, before the first [table]", SERVER.keys),
+    ("in [proxy]", PROXY.keys),
+    ("in [apps.<app>]", APP.keys),
+    (
+        "in [apps.<app>.environments.<environment>]",
+        ENVIRONMENT.keys,
+    ),
+];
+
+pub(super) const SERVER: Rules = Rules {
+    keys: &[
+        "state_dir",
+        "apps_dir",
+        "listen",
+        "public_url",
+        "ssh_host",
+        "build_slots",
+        "reconcile",
+        "proxy",
+        "apps",
+    ],
+    refused: foreseen,
+    elsewhere: belongs,
+};
+
+pub(super) const PROXY: Rules = Rules {
+    keys: &["kind", "listen", "conf_dir", "command", "verify"],
+    refused: foreseen,
+    elsewhere: belongs,
+};
+
+pub(super) const APP: Rules = Rules {
+    keys: &[
+        "forge",
+        "repo",
+        "webhook_secret",
+        "token",
+        "ssh_key",
+        "environments",
+    ],
+    refused: foreseen,
+    elsewhere: belongs,
+};
+
+pub(super) const ENVIRONMENT: Rules = Rules {
+    keys: &[
+        "branch",
+        "tag",
+        "root",
+        "ports",
+        "domain",
+        "domains",
+        "redirect",
+        "mode",
+        "on_push",
+        "drain",
+        "drain_websockets",
+        "hold",
+        "keep_warm",
+        "observe",
+        "backups",
+        "reconcile",
+    ],
+    refused: foreseen,
+    elsewhere: belongs,
+};
+
+pub(super) const PORTS: Rules = Rules {
+    keys: &["blue", "green"],
+    refused: |_| None,
+    elsewhere: belongs,
+};
+
+/// The message about a key whose capability does not exist yet.
+fn foreseen(key: &str) -> Option<String> {
+    FORESEEN.contains(&key).then(|| {
+        format!("`{key}` is not supported by this version of Teal: take it out, it would protect and tell nobody")
+    })
+}
+
+/// Where a key belongs that is not known where it stands.
+fn belongs(key: &str) -> Option<String> {
+    PLACES
+        .iter()
+        .find(|(_, keys)| keys.contains(&key))
+        .map(|(place, _)| format!("`{key}` belongs {place}"))
+}
