@@ -23,6 +23,7 @@ mod kill_anywhere;
 mod machine;
 mod mapping;
 mod nginx;
+mod processes;
 mod proxy;
 mod push;
 mod real_payloads;
