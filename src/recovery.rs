@@ -1,7 +1,8 @@
 //! What to do at start with what is found. The decision is a pure function of the journal; a thin loop applies it. Every
 //! act makes the world equal what is committed, so recovery that is interrupted is simply begun again.
 
-use crate::domain::{Deployment, DeploymentId, EnvId, Kind, State};
+use crate::config::OnPush;
+use crate::domain::{Deployment, DeploymentId, EnvId, Kind, Origin, State};
 use crate::pipeline::{self, Tools};
 use crate::queue::{Queue, Wish};
 use crate::store::deployments;
@@ -27,6 +28,7 @@ pub enum Verdict {
 enum Next {
     Again,
     Newer,
+    Rejected,
     SetAside,
 }
 
@@ -35,6 +37,7 @@ impl Next {
         match self {
             Next::Again => "it is tried again",
             Next::Newer => "a newer push waits and takes its place",
+            Next::Rejected => "its push was rejected: push again",
             Next::SetAside => "it is set aside until it is pushed or deployed again",
         }
     }
@@ -66,13 +69,20 @@ pub async fn recover(tools: &Tools, queue: &Queue) -> Result<Vec<Deployment>, St
     let overtaken: Vec<EnvId> = open
         .iter()
         .filter(|open| open.state == State::Queued && open.kind == Kind::Deploy)
+        .filter(|open| !was_rejected(tools, open))
         .map(|open| open.env.clone())
         .collect();
     for deployment in open {
         let attempts = attempts(tools, &deployment).await?;
         match decide(deployment.state, attempts) {
+            Verdict::Leave if was_rejected(tools, &deployment) => {
+                drop_it(tools, &deployment).await?
+            }
             Verdict::Leave => {}
             Verdict::Observe => observed.push(deployment),
+            Verdict::Retry if was_rejected(tools, &deployment) => {
+                undone.push((deployment, Next::Rejected));
+            }
             // The newest push wins, also over one that was interrupted.
             Verdict::Retry if overtaken.contains(&deployment.env) => {
                 undone.push((deployment, Next::Newer));
@@ -146,6 +156,30 @@ async fn clear(tools: &Tools, deployment: &Deployment) -> Result<(), String> {
     }
     pipeline::uphold(tools, env).await.map_err(words)?;
     Ok(())
+}
+
+/// Whether this is a push that waited at a gate when the server stopped. Its sender was told that it is rejected and its
+/// ref did not move, so it may not go live by itself afterwards.
+pub fn was_rejected(tools: &Tools, deployment: &Deployment) -> bool {
+    let gates = || {
+        let found = tools.environment(&deployment.env);
+        found.is_some_and(|(_, env)| env.on_push == OnPush::Gate)
+    };
+    let moves_a_ref = !deployment.ref_name.starts_with("refs/deploy/");
+    deployment.origin == Origin::Hook && deployment.kind == Kind::Deploy && moves_a_ref && gates()
+}
+
+/// Ends a rejected push that had not begun.
+async fn drop_it(tools: &Tools, deployment: &Deployment) -> Result<(), String> {
+    let why = format!(
+        "the server stopped before it began; {}",
+        Next::Rejected.words()
+    );
+    let moved = tools
+        .journal
+        .move_to(deployment.id, State::Cancelled, Some(why))
+        .await;
+    moved.map(|_| ()).map_err(|e| e.to_string())
 }
 
 async fn interrupt(tools: &Tools, deployment: &Deployment, next: &str) -> Result<(), String> {

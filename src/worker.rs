@@ -102,6 +102,9 @@ impl Worker {
     fn begin(&self, deployment: &Deployment, resume: bool) {
         let (id, env) = (deployment.id, deployment.env.clone());
         let cancel = Cancel::default();
+        if resume && recovery::was_rejected(&self.tools, deployment) {
+            cancel.pull("the server stopped under it, and its push was rejected: push again");
+        }
         let running = Running {
             id,
             cancel: cancel.clone(),

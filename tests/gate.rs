@@ -238,3 +238,62 @@ fn a_gated_branch_can_be_deleted_and_the_release_goes_on_serving() {
     assert_eq!(teal.serves(HOST), "v1");
     assert_eq!(teal.states(), ["live"]);
 }
+
+#[test]
+fn a_push_that_was_rejected_because_the_server_died_does_not_go_live_later() {
+    let (mut teal, app, first) = live();
+    let mut pushing = begin(&teal, &app);
+    teal.stop(Signal::SIGKILL);
+    pushing.says("[remote rejected] main -> main (Teal stopped before it said how this ended");
+    assert_eq!(teal.tip("shop", "main"), first);
+    teal.let_go("build");
+    teal.serve();
+    teal.wait_for_states(&["live", "interrupted"]);
+    assert_eq!(teal.serves(HOST), "v1");
+    // The same push again is all it takes.
+    let pushed = app.git().push(["production", "main"]);
+    assert_eq!(pushed.code, 0, "{}", pushed.stderr);
+    assert_eq!(teal.serves(HOST), "v2");
+}
+
+#[test]
+fn a_release_that_served_when_the_server_died_goes_back_because_its_push_was_rejected() {
+    let (mut teal, app, first) = live();
+    teal.stop(Signal::SIGTERM);
+    let patient = std::fs::read_to_string(teal.config())
+        .unwrap()
+        .replace("300ms", "1h");
+    std::fs::write(teal.config(), patient).unwrap();
+    teal.serve();
+    app.version("v2");
+    let mut command = app.git().command();
+    command.args(["push", "production", "main"]);
+    let mut pushing = Daemon::spawn("git push", &mut command);
+    pushing.says("switch");
+    teal.stop(Signal::SIGKILL);
+    pushing.says("[remote rejected] main -> main (Teal stopped");
+    assert_eq!(teal.tip("shop", "main"), first);
+    assert_eq!(teal.serves(HOST), "v2");
+    teal.serve();
+    teal.wait_for_states(&["live", "rolled_back"]);
+    assert_eq!(teal.serves(HOST), "v1");
+}
+
+#[test]
+fn a_push_that_waited_when_the_server_died_is_not_deployed_later() {
+    let (mut teal, app, _) = live();
+    let mut running = begin(&teal, &app);
+    app.recipe("");
+    app.version("v3");
+    let mut command = app.git().command();
+    command.args(["push", "production", "main"]);
+    let mut waiting = Daemon::spawn("the second git push", &mut command);
+    waiting.says("deployment 3 of shop/production");
+    teal.stop(Signal::SIGKILL);
+    running.says("[remote rejected] main -> main (Teal stopped");
+    waiting.says("[remote rejected] main -> main (Teal stopped");
+    teal.let_go("build");
+    teal.serve();
+    teal.wait_for_states(&["live", "interrupted", "cancelled"]);
+    assert_eq!(teal.serves(HOST), "v1");
+}

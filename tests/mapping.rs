@@ -1,6 +1,7 @@
 //! Which push goes where: branches, tags and patterns, several environments and apps, and who waits for whom.
 
 use crate::harness::{App, Daemon, Teal};
+use nix::sys::signal::Signal;
 
 fn push(app: &App, refspec: &str) -> String {
     let pushed = app.git().push(["production", refspec]);
@@ -241,4 +242,24 @@ fn a_changed_value_does_not_take_the_place_of_a_push_that_waits() {
     assert_eq!(teal.serves("production.shop.test"), "v3");
     let env = teal.visit("production.shop.test", "/env").body;
     assert!(env.contains("\"APP_COLOUR\": \"red\""), "{env}");
+}
+
+#[test]
+fn what_was_interrupted_does_not_take_the_place_of_a_newer_push() {
+    let mut teal = Teal::shop();
+    let app = teal.client("shop");
+    app.recipe(&format!("[build]\nbuild = \"{}\"", teal.waiting("build")));
+    app.version("v1");
+    let mut first = begin(&app, "main");
+    teal.wait_for_waiting("build");
+    app.recipe("");
+    app.version("v2");
+    let mut second = begin(&app, "main");
+    second.says("deployment 2 of");
+    teal.stop(Signal::SIGKILL);
+    assert_eq!((first.finish(), second.finish()), (0, 0));
+    teal.let_go("build");
+    teal.serve();
+    teal.wait_for_states(&["interrupted", "live"]);
+    assert_eq!(teal.serves("production.shop.test"), "v2");
 }
