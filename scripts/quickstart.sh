@@ -325,6 +325,8 @@ say ""
 went_well "Two releases went live, a broken one did not, and no request was lost."
 
 if [ "$keep" = yes ]; then
+  # Whoever plays with it begins with what serves.
+  git reset --quiet --hard HEAD~1
   chapter "It is still up"
   say "  the app    http://localhost:$proxy/ (and /notes, /api/health)" \
     "  its code   $folder/notebook: change it, commit, git push production main" \
