@@ -17,7 +17,11 @@ mod gitlab;
 mod hooks;
 #[cfg(test)]
 mod noise;
+mod planning;
+mod post_receive;
+mod proc_receive;
 mod receive;
+mod received;
 mod ref_name;
 mod refusal;
 mod said;
@@ -25,6 +29,7 @@ mod said;
 mod samples;
 #[cfg(test)]
 mod tests;
+mod verdict;
 mod watching;
 
 pub use hooks::hooks;

@@ -28,30 +28,24 @@ pub fn after(
     deployment: DeploymentId,
     seq: i64,
 ) -> Result<Vec<Record>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, at_ms, body FROM events WHERE deployment = ?1 AND seq > ?2 ORDER BY seq",
-    )?;
-    let rows = statement.query_map(params![deployment, seq], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))
-    })?;
-    rows.map(|row| {
-        let (seq, at_ms, body) = row?;
-        Ok(Record {
-            seq,
-            deployment,
-            at_ms,
-            event: from_json(&body)?,
-        })
-    })
-    .collect()
+    let sql = "SELECT seq, deployment, at_ms, body FROM events WHERE deployment = ?1 AND seq > ?2 ORDER BY seq";
+    select(connection, sql, params![deployment, seq])
 }
 
-/// All events behind `seq`, of whatever deployment, in order.
+/// All events behind `seq`, of whatever deployment, in order; a thousand at most.
 pub fn since(connection: &Connection, seq: i64) -> Result<Vec<Record>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, deployment, at_ms, body FROM events WHERE seq > ?1 ORDER BY seq LIMIT 1000",
-    )?;
-    let rows = statement.query_map([seq], |row| {
+    let sql =
+        "SELECT seq, deployment, at_ms, body FROM events WHERE seq > ?1 ORDER BY seq LIMIT 1000";
+    select(connection, sql, params![seq])
+}
+
+fn select(
+    connection: &Connection,
+    sql: &str,
+    with: &[&dyn rusqlite::ToSql],
+) -> Result<Vec<Record>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(with, |row| {
         Ok((
             row.get(0)?,
             row.get(1)?,

@@ -1,0 +1,57 @@
+use super::hook_protocol::Line;
+use super::received::{Received, target};
+use super::watching::{say, watch};
+use crate::config::{Environment, OnPush};
+use crate::queue::{Accepted, shown_ref};
+use crate::web::stream::{Gone, Lines};
+
+/// `post-receive`: the refs have moved. Everything that maps to an environment which only reports is deployed, and the
+/// pusher watches all of it.
+pub(super) async fn report(received: Received, mut lines: Lines) -> Result<(), Gone> {
+    let mut begun = Vec::new();
+    for update in &received.updates {
+        let shown = shown_ref(&update.ref_name);
+        let Some(commit) = target(update) else {
+            let mapped = !received.app.environments_for(&update.ref_name).is_empty();
+            if mapped {
+                say(
+                    &mut lines,
+                    format!("{shown} is deleted here; what serves goes on serving"),
+                )
+                .await?;
+            }
+            continue;
+        };
+        let reports = |env: &Environment| env.on_push == OnPush::Report;
+        if !received.gates(update).is_empty()
+            && !received
+                .app
+                .environments_for(&update.ref_name)
+                .into_iter()
+                .any(reports)
+        {
+            // The gate has deployed it before the ref moved.
+            continue;
+        }
+        match received
+            .worker
+            .queue()
+            .accept(received.push(update, commit), None, reports)
+            .await
+        {
+            Ok(Accepted::Deployments(made)) => begun.extend(made),
+            Ok(Accepted::Nothing(why)) => say(&mut lines, why).await?,
+            Err(error) => {
+                say(
+                    &mut lines,
+                    format!("{shown} landed, but its deployment could not be stored: {error}"),
+                )
+                .await?;
+            }
+        }
+    }
+    for queued in begun {
+        watch(&received.worker, queued.id, &mut lines).await?;
+    }
+    lines.json(&Line::Done).await
+}
