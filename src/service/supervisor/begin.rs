@@ -1,10 +1,11 @@
 //! How a supervisor comes to its service: it starts it, or takes over one that runs.
 
 use super::control::Control;
-use super::keeper::{Keeper, Main, PATIENCE, Phase};
+use super::keeper::{Keeper, PATIENCE};
 use super::life::FIRST_WAIT;
 use super::log::Log;
 use super::mask::Mask;
+use super::phase::{Main, Phase};
 use super::{Failed, Tried, child, events, output};
 use crate::service::exit::Exit;
 use crate::service::place::Place;

@@ -1,7 +1,8 @@
 //! One life of a service after the other: start, end, and the wait between them.
 
 use super::child::{self, Plan};
-use super::keeper::{Keeper, Main, PATIENCE, Phase};
+use super::keeper::{Keeper, PATIENCE};
+use super::phase::{Main, Phase};
 use super::{Failed, Tried, events, output};
 use crate::service::exit::Exit;
 use crate::service::place;

@@ -14,8 +14,10 @@ mod life;
 mod log;
 mod mask;
 mod output;
+mod phase;
 mod stop;
 pub(in crate::service) mod tail;
+mod watch;
 
 pub(crate) use tail::readable;
 

@@ -1,29 +1,12 @@
 //! Stopping a service: SIGTERM, time to drain, SIGKILL for what is left, and proof that nothing is.
 
 use super::events;
-use super::keeper::{Keeper, Main, PATIENCE, Phase};
+use super::keeper::{Keeper, PATIENCE};
+use super::phase::{Main, Phase, Stop};
 use crate::service::wire::{How, Reply, State, Stopped};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::time::{Duration, Instant};
-
-/// A service that is being stopped.
-pub(super) struct Stop {
-    began: Instant,
-    deadline: Instant,
-    /// Whether the service ran when this began.
-    was_running: bool,
-    /// Whether what the main process left behind has been asked to end, too.
-    asked_rest: bool,
-}
-
-impl Stop {
-    /// When to look whether all are gone; the end of a process that is not our child gives no signal.
-    pub fn look_again(&self) -> Instant {
-        const STEP: Duration = Duration::from_millis(20);
-        self.deadline.min(Instant::now() + STEP)
-    }
-}
 
 impl Keeper {
     /// Asks the service to end. A second order may only bring the end nearer.
