@@ -15,6 +15,7 @@ mod last_lines;
 mod place;
 mod running;
 mod services;
+mod starting;
 pub mod static_site;
 pub mod supervisor;
 mod talk;

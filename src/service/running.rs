@@ -74,7 +74,7 @@ impl Service {
             if let Some(exit) = self.ended_for_good(&place) {
                 return exit;
             }
-            if let Ok(None) = self.services.find(&self.key).await
+            if let Ok(None) = self.services.look(&self.key).await
                 && let Some(exit) = self.ended_for_good(&place)
             {
                 return exit;
@@ -110,7 +110,7 @@ impl Service {
                 Err(Unasked::Nobody) => {}
             }
             // Its supervisor is gone. If the service is not, another one stops it.
-            if self.services.find(&self.key).await?.is_none() {
+            if self.services.look(&self.key).await?.is_none() {
                 return Ok(Stopped {
                     how: How::Gone,
                     killed: 0,
@@ -139,7 +139,7 @@ impl Service {
                 Err(Unasked::NoAnswer) => break,
                 Err(Unasked::Nobody) => {}
             }
-            if self.services.find(&self.key).await?.is_none() {
+            if self.services.look(&self.key).await?.is_none() {
                 let exit = self.last_exit().unwrap_or_else(|| Exit::unknown("ended"));
                 let key = self.key.clone();
                 return Err(ServiceError::Ended { key, exit });

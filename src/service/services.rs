@@ -1,11 +1,8 @@
 use super::exit::Exit;
 use super::place::Place;
-use super::running::Service;
 use super::talk::{self, Unasked};
-use super::wire::{Hello, Launch, Order, Reply, Spec, State, Status};
+use super::wire::{Hello, Order, Reply, State, Status};
 use crate::system::files::FileError;
-use crate::system::process;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -62,33 +59,13 @@ pub enum ServiceError {
 }
 
 impl Services {
-    /// Starts a service under a new supervisor. It is not restarted when it ends, until [`Service::keep_alive`] says so.
-    pub async fn start(&self, spec: &Spec) -> Result<Service, ServiceError> {
-        let place = self.place(&spec.key)?;
-        place.create()?;
-        let launch = Launch {
-            id: format!("{}-{}", spec.key, process::unique()),
-            spec: spec.clone(),
-        };
-        let text = serde_json::to_vec(&launch)
-            .map_err(|error| self.broken(&spec.key, &error.to_string()))?;
-        match self.launch("service", &spec.key, &text).await? {
-            Hello::Up(status) => Ok(self.service(&spec.key, status)),
-            Hello::Held => Err(ServiceError::Running(spec.key.clone())),
-            Hello::Failed(why) => Err(ServiceError::Start {
-                key: spec.key.clone(),
-                why,
-            }),
-        }
-    }
-
-    /// The service of this name, if it runs; one whose supervisor is gone gets a new one.
-    pub async fn find(&self, key: &str) -> Result<Option<Service>, ServiceError> {
+    /// How the service of this name does, if it runs; one whose supervisor is gone gets a new one.
+    pub(super) async fn look(&self, key: &str) -> Result<Option<Status>, ServiceError> {
         const TRIES: usize = 100;
         let place = self.place(key)?;
         for _ in 0..TRIES {
             match self.ask(key, &Order::Status, PROMPT).await {
-                Ok(Reply::Status(status)) => return Ok(Some(self.service(key, status))),
+                Ok(Reply::Status(status)) => return Ok(Some(status)),
                 Ok(other) => return Err(self.broken(key, &format!("answered {other:?}"))),
                 Err(Unasked::NoAnswer) => return Err(self.broken(key, "does not answer")),
                 Err(Unasked::Nobody) => {}
@@ -101,7 +78,7 @@ impl Services {
             }
             match self.launch("adopt", key, b"").await? {
                 Hello::Up(status) if status.state == State::Ended => return Ok(None),
-                Hello::Up(status) => return Ok(Some(self.service(key, status))),
+                Hello::Up(status) => return Ok(Some(status)),
                 // It ended meanwhile, and the files say so by now.
                 Hello::Failed(why) if place.read_status().is_some_and(|s| s.can_be_adopted()) => {
                     return Err(self.broken(key, &format!("could not be replaced: {why}")));
@@ -119,28 +96,6 @@ impl Services {
         Ok(self.place(key)?.read_status())
     }
 
-    /// The services whose names begin so and that run; those whose supervisor is gone get a new one.
-    pub async fn running(&self, prefix: &str) -> Result<Vec<Service>, ServiceError> {
-        let folder = self.run_dir.join("services");
-        let mut names: Vec<String> = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries
-                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-                .filter(|name| name.starts_with(prefix) && !name.ends_with(".sock"))
-                .collect(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(source) => {
-                let (act, path) = ("read", folder);
-                return Err(FileError { act, path, source }.into());
-            }
-        };
-        names.sort();
-        let mut running = Vec::new();
-        for name in names {
-            running.extend(self.find(&name).await?);
-        }
-        Ok(running)
-    }
-
     pub(super) fn place(&self, key: &str) -> Result<Place, ServiceError> {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
         let good =
@@ -153,10 +108,6 @@ impl Services {
         Ok(Place::of(&run_dir, key))
     }
 
-    fn service(&self, key: &str, status: Status) -> Service {
-        Service::new(self.clone(), key, status)
-    }
-
     pub(super) fn broken(&self, key: &str, what: &str) -> ServiceError {
         ServiceError::Supervisor {
             key: key.to_owned(),
@@ -165,7 +116,12 @@ impl Services {
     }
 
     /// Starts a supervisor and hears how that went.
-    async fn launch(&self, mode: &str, key: &str, input: &[u8]) -> Result<Hello, ServiceError> {
+    pub(super) async fn launch(
+        &self,
+        mode: &str,
+        key: &str,
+        input: &[u8],
+    ) -> Result<Hello, ServiceError> {
         let place = self.place(key)?;
         let heard = tokio::time::timeout(
             PROMPT + KILLING,
