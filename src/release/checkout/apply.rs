@@ -1,7 +1,7 @@
 use super::cursor::{Cursor, split};
 use super::index::{Index, Kind, Stamp};
 use super::plan::{Act, Plan};
-use super::{CheckedOut, CheckoutError, blob_id, shown};
+use super::{CheckedOut, CheckoutError, blob_id, shown, threads};
 use crate::system::files::{AtPath, FileError};
 use crate::system::folder::{EntryKind, Folder};
 use crate::system::git::Repo;
@@ -15,11 +15,6 @@ use std::thread;
 
 /// Below this many files a second thread, with its own handle on the repository, costs more than it saves.
 const WORTH_A_THREAD: usize = 64;
-
-/// How many threads share the work on files.
-pub(super) fn threads() -> usize {
-    thread::available_parallelism().map_or(1, |count| count.get().min(4))
-}
 
 /// What one file turned out to need.
 struct Outcome {
@@ -86,11 +81,7 @@ fn share_out(
     plan: &Plan,
     work: &[usize],
 ) -> Result<Vec<Outcome>, CheckoutError> {
-    let threads = if work.len() < WORTH_A_THREAD {
-        1
-    } else {
-        threads()
-    };
+    let threads = threads::sharing(work.len(), WORTH_A_THREAD);
     if threads == 1 {
         return write_all(repo, slot, plan, work);
     }

@@ -1,5 +1,6 @@
 use super::cursor::{Cursor, split};
 use super::index::{Entry, Index, Kind, Stamp};
+use super::threads;
 use crate::system::files::FileError;
 use crate::system::folder::{EntryKind, Folder};
 use std::thread;
@@ -20,10 +21,7 @@ const WORTH_A_THREAD: usize = 2000;
 
 /// Looks at every path of the index, in its order.
 pub(super) fn look(slot: &Folder, index: &Index) -> Result<Vec<Seen>, FileError> {
-    let threads = match index.entries.len() {
-        0..WORTH_A_THREAD => 1,
-        _ => super::apply::threads(),
-    };
+    let threads = threads::sharing(index.entries.len(), WORTH_A_THREAD);
     let share = index.entries.len().div_ceil(threads).max(1);
     thread::scope(|scope| {
         let workers: Vec<_> = index

@@ -18,6 +18,7 @@ mod plan;
 mod property;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 use crate::domain::{CommitId, Mode};
 use crate::system::files::FileError;
