@@ -1,7 +1,7 @@
 //! Reads a request's body within its limits, so that a stranger can fill neither memory nor time.
 
 use super::Refusal;
-use super::refusal::shown;
+use super::shown::shown;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;

@@ -1,7 +1,7 @@
 //! What is around a payload: its headers, its encoding, and what vouches for it.
 
 use super::Refusal;
-use super::refusal::shown;
+use super::shown::shown;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, header};
 use sha2::Sha256;

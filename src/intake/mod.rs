@@ -27,6 +27,7 @@ mod refusal;
 mod said;
 #[cfg(test)]
 mod samples;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod verdict;

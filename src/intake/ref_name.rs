@@ -1,4 +1,4 @@
-use super::refusal::shown;
+use super::shown::shown;
 
 /// A name that cannot be a ref.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

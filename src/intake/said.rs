@@ -1,7 +1,7 @@
 //! What a forge's delivery says, in words that all forges share and before it is compared with the app.
 
 use super::Refusal;
-use super::refusal::shown;
+use super::shown::shown;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 

@@ -2,8 +2,8 @@
 //! payload names (`clone_url` and its kin) are not even read; only configured remotes are ever spoken to.
 
 use super::envelope::Envelope;
-use super::refusal::shown;
 use super::said::{Pushed, Said};
+use super::shown::shown;
 use super::{Refusal, check_ref_name, gitea, github, gitlab};
 use crate::config::{App, Forge};
 use crate::domain::{CommitId, Origin, Push, PushOptions};
