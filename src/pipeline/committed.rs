@@ -1,8 +1,8 @@
 //! The world as it is committed: which color serves, with which release. Recovery, a failed deployment and a rollback
 //! all end by making the world equal it again.
 
-use super::command::Place;
 use super::outcome::{Stop, Trouble};
+use super::place::Place;
 use super::processes::{self, WEB};
 use super::{Tools, health};
 use crate::config::Environment;

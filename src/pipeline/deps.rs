@@ -1,7 +1,8 @@
 //! Installs dependencies, when anything changed that decides what is installed.
 
-use super::command::{Sight, command};
+use super::command::command;
 use super::outcome::{Done, Need, Stop};
+use super::place::Sight;
 use super::results::{Results, obtain};
 use super::{Run, keys};
 use crate::domain::Step;

@@ -1,8 +1,9 @@
 //! Moves the database forward: once per environment and change, before the new service starts. The old release has to
 //! live with the result, so it is probed again afterwards.
 
-use super::command::{Sight, command};
+use super::command::command;
 use super::outcome::{Done, Need, Stop, Trouble};
+use super::place::Sight;
 use super::processes::{self, WEB};
 use super::{Run, keys};
 use crate::config::OnSwitch;

@@ -1,8 +1,7 @@
 //! The processes of a release: which there are, where they log, how they come and go.
 
-use super::command::{Place, Sight};
-use super::outcome::Stop;
-use super::{Run, Tools};
+use super::Tools;
+use super::place::{Place, Sight};
 use crate::config::{Environment, OnSwitch, Recipe};
 use crate::domain::{Color, EnvId};
 use crate::service::{self, Service, ServiceError, Spec};
@@ -104,12 +103,14 @@ pub async fn find(
 
 /// Whether every process of the release that can be warm runs in that color. Workers that have to make room are started
 /// at the switch, so they do not count.
-pub async fn all_run(run: &Run<'_>, color: Color, recipe: &Recipe) -> Result<bool, Stop> {
+pub async fn all_run(
+    tools: &Tools,
+    env: &EnvId,
+    color: Color,
+    recipe: &Recipe,
+) -> Result<bool, ServiceError> {
     for (name, number) in names(recipe, |_, on_switch| on_switch == OnSwitch::Overlap) {
-        if find(run.tools, &run.env.id, color, &name, number)
-            .await?
-            .is_none()
-        {
+        if find(tools, env, color, &name, number).await?.is_none() {
             return Ok(false);
         }
     }

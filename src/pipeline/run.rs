@@ -1,6 +1,6 @@
-use super::command::Place;
 use super::outcome::{Stop, Trouble};
-use super::{Cancel, Tools};
+use super::place::Place;
+use super::{Cancel, Tools, processes};
 use crate::config::{App, Environment, Recipe};
 use crate::domain::{Color, Deployment, DeploymentId, Kind, State};
 use crate::release::{Shelf, Slots, Version};
@@ -111,7 +111,8 @@ impl<'a> Run<'a> {
             .tools
             .variables(&self.env.id)
             .load(&release.env_digest)?;
-        let running = super::processes::all_run(self, self.color, &release.recipe).await?;
+        let recipe = &release.recipe;
+        let running = processes::all_run(self.tools, &self.env.id, self.color, recipe).await?;
         self.way_back = if running {
             WayBack::Warm
         } else {

@@ -2,8 +2,9 @@
 //! new color serves (this is the commit); `current` follows. Recovery reads the same order.
 
 use super::Run;
-use super::command::{Sight, command};
+use super::command::command;
 use super::outcome::{Done, Stop, Trouble};
+use super::place::Sight;
 use super::processes::{self, WEB};
 use crate::config::OnSwitch;
 use crate::domain::{Event, State, Step, Upstreams};

@@ -1,7 +1,8 @@
 //! Runs the app's tests, unless the same inputs passed before.
 
-use super::command::{Sight, command};
+use super::command::command;
 use super::outcome::{Done, Need, Stop};
+use super::place::Sight;
 use super::{Run, keys};
 use crate::domain::{Mode, Step};
 use crate::store::{self, StoreError};
