@@ -19,6 +19,9 @@ pub(in crate::service) mod tail;
 
 pub(crate) use tail::readable;
 
+/// What the log says, before the process's number, wherever a service begins.
+pub(in crate::service) const STARTED: &str = "started as process";
+
 use crate::service::place::Place;
 use crate::service::wire::{Hello, Status};
 use crate::system::privilege;
