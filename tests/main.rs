@@ -13,6 +13,7 @@
 )]
 mod harness;
 
+mod bad_services;
 mod cli;
 mod gate;
 mod health;

@@ -5,7 +5,7 @@ use super::outcome::{Done, Stop, Trouble};
 use super::processes::{self, SETTLE, WEB};
 use crate::config::{Environment, Recipe};
 use crate::domain::Color;
-use crate::service::{NotReady, Probe, Service, wait_ready};
+use crate::service::{Cause, NotReady, Probe, Service, wait_ready};
 
 pub(super) async fn health(run: &mut Run<'_>) -> Result<Done, Stop> {
     let recipe = run.recipe()?.clone();
@@ -57,12 +57,19 @@ async fn ready(
 
 fn unready(run: &Run<'_>, number: u16, why: &NotReady) -> Result<Trouble, Stop> {
     let (place, name) = (run.place()?, WEB);
+    let log = format!(
+        "teal logs {} --step service shows what the service printed",
+        run.id()
+    );
+    let next = match &why.cause {
+        Cause::Elsewhere { port, .. } => format!(
+            "have the app listen on 127.0.0.1 and the port in $PORT (here {port}), and push again; {log}"
+        ),
+        _ => log,
+    };
     Ok(Trouble::new(why)
         .tail(processes::last_lines(&place, name, number))
-        .next(format!(
-            "teal logs {} --step service shows what the service printed",
-            run.id()
-        )))
+        .next(next))
 }
 
 /// A process that nobody can ask counts as well when it does not end at once.

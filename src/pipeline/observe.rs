@@ -32,7 +32,7 @@ pub(super) async fn observe(run: &mut Run<'_>) -> Result<Done, Stop> {
                 let (log, _) = processes::files(&run.place()?, &name, number);
                 watched.push(Watched { name, service, log });
             }
-            None => return Err(gone(&name, None, Vec::new()).into()),
+            None => return Err(ended_before(run, &name, number)?.into()),
         }
     }
     let told = AtomicBool::new(false);
@@ -48,6 +48,15 @@ pub(super) async fn observe(run: &mut Run<'_>) -> Result<Done, Stop> {
         super::end::receipt(run).await;
     }
     Ok(Done::quietly())
+}
+
+/// A process that ended between the switch and the first look at it.
+fn ended_before(run: &Run<'_>, name: &str, number: u16) -> Result<Trouble, Stop> {
+    let key = processes::key(&run.env.id, run.color, name, number);
+    let last = run.tools.services.last(&key)?;
+    let exit = last.and_then(|status| status.last.last().map(|ended| ended.exit.to_string()));
+    let lines = processes::last_lines(&run.place()?, name, number);
+    Ok(gone(name, exit, lines))
 }
 
 /// Journals the receipt as soon as the old color has nothing in flight, then watches on until the end.

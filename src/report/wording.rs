@@ -70,6 +70,8 @@ pub fn line(event: &Event) -> Vec<Line> {
                 StepEnd::Skipped => (Tone::Quiet, "skipped".to_owned()),
                 StepEnd::Failed => (Tone::Bad, "failed".to_owned()),
             };
+            // The report below a failed step has all of it.
+            let why = why.lines().next().unwrap_or_default();
             let text = format!("  {:<9} {took:>8}  {why}", step.as_str());
             vec![say(tone, text.trim_end())]
         }

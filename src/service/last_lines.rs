@@ -1,28 +1,27 @@
+use super::supervisor::STARTED;
 use super::supervisor::tail::Tail;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// How much of a log's end is looked at.
-const END: u64 = 32 * 1024;
+const END: u64 = 256 * 1024;
 
-/// What a supervisor notes at each start of its service.
-const START: &[u8] = b" [teal] started as process ";
-
-/// The last lines of a service's log since its last start, fit to be shown anywhere. None when the log cannot be read.
+/// The last lines of a service's log since it was last started, fit to be shown anywhere: what an earlier release printed
+/// is not this one's. None when the log cannot be read.
 pub fn last_lines(log: &Path) -> Vec<String> {
-    let mut tail = Tail::default();
-    tail.push(since_start(&read_end(log).unwrap_or_default()));
+    let end = read_end(log).unwrap_or_default();
+    let mut tail = Tail::folding();
+    tail.push(since_the_start(&end));
     tail.finish()
 }
 
-/// A color's log goes on over its releases: what an earlier one said explains nothing.
-fn since_start(log: &[u8]) -> &[u8] {
-    let Some(at) = memchr::memmem::rfind(log, START) else {
-        return log;
+fn since_the_start(end: &[u8]) -> &[u8] {
+    let Some(start) = memchr::memmem::rfind(end, format!("[teal] {STARTED} ").as_bytes()) else {
+        return end;
     };
-    let line = memchr::memrchr(b'\n', &log[..at]).map_or(0, |end| end + 1);
-    &log[line..]
+    let line = memchr::memrchr(b'\n', &end[..start]).map_or(0, |before| before + 1);
+    &end[line..]
 }
 
 fn read_end(log: &Path) -> std::io::Result<Vec<u8>> {
@@ -39,13 +38,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_earlier_release_has_no_say() {
+    fn what_an_earlier_release_printed_is_left_out() {
         let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("log");
-        let text = "1 [teal] started as process 7\n2 old\n3 [teal] started as process 8\n4 new\n";
+        let log = dir.path().join("green-service.log");
+        let text = "T [teal] started as process 1\nT old words\nT [teal] stopped; nothing of it is left\n\
+                    T [teal] started as process 2\nT new words\n";
         std::fs::write(&log, text).unwrap();
-        assert_eq!(last_lines(&log), ["3 [teal] started as process 8", "4 new"]);
-        std::fs::write(&log, "no start in sight\n").unwrap();
-        assert_eq!(last_lines(&log), ["no start in sight"]);
+        assert_eq!(
+            last_lines(&log),
+            ["T [teal] started as process 2", "T new words"]
+        );
+        std::fs::write(&log, "T words without a start\n").unwrap();
+        assert_eq!(last_lines(&log), ["T words without a start"]);
+        assert!(last_lines(&dir.path().join("none")).is_empty());
     }
 }

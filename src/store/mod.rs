@@ -12,6 +12,7 @@ mod schema;
 
 use lane::Lane;
 use rusqlite::Connection;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -112,6 +113,13 @@ impl Store {
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let open = |path: &Path| -> rusqlite::Result<Connection> {
+        // Which commits were deployed by whom is nobody else's business; SQLite's other files take this one's mode.
+        let private = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path);
+        private.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         let connection = Connection::open(path)?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;

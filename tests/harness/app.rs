@@ -66,8 +66,13 @@ impl App {
     pub fn recipe(&self, tables: &str) -> &Self {
         let run = "[run]\nweb = \"exec python3 -u app.py\"\n";
         let own = if tables.contains("[run]") { "" } else { run };
+        let health = if tables.contains("[health]") {
+            ""
+        } else {
+            HEALTH
+        };
         self.git
-            .write(".teal.toml", format!("{tables}\n\n{own}\n{HEALTH}"));
+            .write(".teal.toml", format!("{tables}\n\n{own}\n{health}"));
         self
     }
 

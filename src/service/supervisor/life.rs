@@ -3,7 +3,7 @@
 use super::child::{self, Plan};
 use super::keeper::{Keeper, PATIENCE};
 use super::phase::{Main, Phase};
-use super::{Failed, Tried, events, output};
+use super::{Failed, STARTED, Tried, events, output};
 use crate::service::exit::Exit;
 use crate::service::place;
 use crate::service::wire::{Ended, State};
@@ -48,7 +48,7 @@ impl Keeper {
             let path = spec.pid_file.display();
             self.log.note(&format!("cannot write {path}: {error}"));
         }
-        self.log.note(&format!("started as process {}", who.pid));
+        self.log.note(&format!("{STARTED} {}", who.pid));
         Ok(())
     }
 

@@ -21,6 +21,9 @@ mod watch;
 
 pub(crate) use tail::readable;
 
+/// What the log says, before the process's number, wherever a service begins.
+pub(in crate::service) const STARTED: &str = "started as process";
+
 use crate::service::place::Place;
 use crate::service::wire::{Hello, Status};
 use crate::system::privilege;

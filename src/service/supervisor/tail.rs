@@ -16,6 +16,8 @@ pub(in crate::service) struct Tail {
     lines: VecDeque<String>,
     open: Vec<u8>,
     first_error: Option<FirstError>,
+    /// How many lines like each of `lines` were dropped for it; kept when likes are folded.
+    folded: Option<VecDeque<usize>>,
     count: usize,
 }
 
@@ -36,6 +38,15 @@ impl Tail {
         }
     }
 
+    /// Keeps one of the lines that differ in their numbers only, so that a service's entries about probes do not push out
+    /// what it said before them.
+    pub fn folding() -> Tail {
+        Tail {
+            folded: Some(VecDeque::new()),
+            ..Tail::default()
+        }
+    }
+
     pub fn push(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let room = LONGEST.saturating_sub(self.open.len());
@@ -50,7 +61,13 @@ impl Tail {
 
     pub fn finish(mut self) -> Vec<String> {
         self.close();
-        let mut last: Vec<String> = self.lines.into();
+        let folded = self.folded.unwrap_or_default().into_iter();
+        let more = folded.chain(std::iter::repeat(0));
+        let with_likes = |(line, more): (String, usize)| match more {
+            0 => line,
+            more => format!("{line} ({more} more like it)"),
+        };
+        let mut last: Vec<String> = self.lines.into_iter().zip(more).map(with_likes).collect();
         let Some(first) = self.first_error.filter(|first| !first.lines.is_empty()) else {
             return last;
         };
@@ -76,11 +93,30 @@ impl Tail {
             first.see(self.count, &line);
         }
         self.count += 1;
+        if let Some(folded) = &mut self.folded {
+            let like = self.lines.iter().position(|kept| alike(kept, &line));
+            let more = like.and_then(|at| {
+                self.lines.remove(at);
+                folded.remove(at)
+            });
+            folded.push_back(more.map_or(0, |more| more + 1));
+            if folded.len() > LINES {
+                folded.pop_front();
+            }
+        }
         if self.lines.len() == LINES {
             self.lines.pop_front();
         }
         self.lines.push_back(line);
     }
+}
+
+/// Whether two lines say the same but for their numbers. Short ones are not compared: a closing brace is like any other.
+fn alike(one: &str, other: &str) -> bool {
+    const SHORT: usize = 24;
+    let words =
+        |text: &'_ str| -> String { text.chars().filter(|c| !c.is_ascii_digit()).collect() };
+    one.len() >= SHORT && other.len() >= SHORT && words(one) == words(other)
 }
 
 impl FirstError {
@@ -238,5 +274,32 @@ mod tests {
         assert_eq!(lines.len(), 20);
         assert_eq!(lines[..2], ["error: no", "line 0"]);
         assert_eq!(lines[8..10], ["… 4 lines left out", "line 11"]);
+    }
+
+    #[test]
+    fn lines_about_probes_leave_room_for_what_was_said_before() {
+        let mut tail = Tail::folding();
+        tail.push(b"2026-11-23T06:35:09.100Z cannot reach the database\n");
+        for n in 10..60 {
+            tail.push(format!("2026-11-23T06:35:{n}.000Z \"GET /health\" 500\n}}\n").as_bytes());
+        }
+        let lines = tail.finish();
+        assert_eq!(
+            lines[lines.len() - 2],
+            "2026-11-23T06:35:59.000Z \"GET /health\" 500 (49 more like it)"
+        );
+        assert!(lines.len() <= 20);
+        let mut tail = Tail::folding();
+        tail.push(b"2026-11-23T06:35:09.100Z cannot reach the database\n");
+        for n in 10..60 {
+            tail.push(format!("2026-11-23T06:35:{n}.000Z \"GET /health\" 500\n").as_bytes());
+        }
+        assert_eq!(
+            tail.finish(),
+            [
+                "2026-11-23T06:35:09.100Z cannot reach the database",
+                "2026-11-23T06:35:59.000Z \"GET /health\" 500 (49 more like it)"
+            ]
+        );
     }
 }
