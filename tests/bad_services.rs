@@ -9,7 +9,7 @@ const HOST: &str = "production.shop.test";
 fn pushed(fault: &str) -> String {
     let teal = Teal::shop();
     let app: App = teal.client("shop");
-    app.recipe("[health]\npath = \"/health\"\ntimeout = \"4s\"\n");
+    app.recipe("[health]\npath = \"/api/health\"\ntimeout = \"4s\"\n");
     app.version("v1");
     let good = app.git().push(["production", "main"]);
     assert!(good.stderr.contains("LIVE"), "{}", good.stderr);
