@@ -2,6 +2,8 @@
 //! configuration of a user's; what is fetched goes through the `git` program, hardened (see [`Remote`]).
 
 mod create;
+mod credentials;
+mod program;
 mod read;
 mod refs;
 #[cfg(test)]

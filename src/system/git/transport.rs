@@ -1,10 +1,10 @@
+use super::credentials::{basic, ssh};
+use super::program::{Group, clean_git, hardened};
 use super::refs::REMOTE;
 use super::{GitError, plain};
-use crate::config::{Credentials, Secret};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use crate::config::Credentials;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::Output;
 use std::time::Duration;
 use tokio::process::Command;
 
@@ -120,29 +120,8 @@ impl Remote {
             ));
         }
         let mut command = clean_git(repo, &settings);
-        command.env("GIT_SSH_COMMAND", self.ssh());
+        command.env("GIT_SSH_COMMAND", ssh(&self.credentials, &self.known_hosts));
         Ok(command)
-    }
-
-    /// The ssh program with its settings, as one line that git hands to a shell: every value is quoted.
-    fn ssh(&self) -> String {
-        let mut words = vec![
-            "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new".to_owned(),
-            "-o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4".to_owned(),
-            "-o ForwardAgent=no -o ClearAllForwardings=yes -o PermitLocalCommand=no".to_owned(),
-        ];
-        let hosts = self.known_hosts.to_string_lossy();
-        words.push(format!(
-            "-o {}",
-            quoted(&format!("UserKnownHostsFile=\"{hosts}\""))
-        ));
-        if let Credentials::SshKey(key) = &self.credentials {
-            words.push(format!(
-                "-o IdentitiesOnly=yes -i {}",
-                quoted(&key.to_string_lossy())
-            ));
-        }
-        words.join(" ")
     }
 
     async fn run(&self, mut command: Command, limit: Duration) -> Result<Output, GitError> {
@@ -204,96 +183,6 @@ pub async fn maintain(repo: &Path, limit: Duration) -> Result<(), GitError> {
     local.run(command, limit).await.map(drop)
 }
 
-/// Settings that override whatever a repository's own file says.
-fn hardened(repo: &Path) -> Vec<(String, String)> {
-    [
-        ("safe.directory", &*repo.to_string_lossy()),
-        ("core.hooksPath", "/dev/null"),
-        ("core.fsmonitor", "false"),
-        ("core.askPass", ""),
-        ("credential.helper", ""),
-        ("protocol.allow", "never"),
-        ("protocol.https.allow", "always"),
-        ("protocol.http.allow", "always"),
-        ("protocol.ssh.allow", "always"),
-        ("http.followRedirects", "false"),
-        ("http.lowSpeedLimit", "100"),
-        ("http.lowSpeedTime", "60"),
-        ("fetch.fsckObjects", "true"),
-        ("gc.auto", "0"),
-        ("maintenance.auto", "false"),
-        ("submodule.recurse", "false"),
-    ]
-    .into_iter()
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .chain(
-        super::create::OLD_MISTAKES
-            .iter()
-            .map(|id| (format!("fetch.fsck.{id}"), "warn".to_owned())),
-    )
-    .collect()
-}
-
-/// `git` in an empty environment, with these settings, in a process group of its own.
-fn clean_git(repo: &Path, settings: &[(String, String)]) -> Command {
-    let mut command = Command::new("git");
-    command
-        .env_clear()
-        .env(
-            "PATH",
-            std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
-        )
-        .env("HOME", "/nonexistent")
-        .env("LC_ALL", "C")
-        .env("GIT_DIR", repo)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_SYSTEM", "/dev/null")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_ALLOW_PROTOCOL", "https:http:ssh")
-        .env("GIT_PROTOCOL_FROM_USER", "0")
-        .env("GIT_NO_LAZY_FETCH", "1")
-        .env("GIT_SSH_VARIANT", "ssh")
-        .env("GIT_CONFIG_COUNT", settings.len().to_string());
-    for (number, (key, value)) in settings.iter().enumerate() {
-        command
-            .env(format!("GIT_CONFIG_KEY_{number}"), key)
-            .env(format!("GIT_CONFIG_VALUE_{number}"), value);
-    }
-    command
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true);
-    command
-}
-
-/// Kills git's whole process group (git, ssh, the http helper) when the wait for it is given up.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn of(child: &tokio::process::Child) -> Group {
-        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
-        Group(pid.map(Pid::from_raw))
-    }
-
-    /// git ended by itself: the number may soon be somebody else's.
-    fn ended(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(pid) = self.0 {
-            // It may have ended just now; then there is nobody left to signal.
-            let _ = killpg(pid, Signal::SIGKILL);
-        }
-    }
-}
-
 fn single(name: &str) -> Result<String, GitError> {
     let rest = name
         .strip_prefix("refs/")
@@ -328,56 +217,9 @@ fn is_spoken_to(url: &str) -> bool {
     }
 }
 
-/// The token as HTTP basic credentials. Every forge takes a token as the password and ignores the name; a token that
-/// brings its own name (`user:token`) keeps it.
-fn basic(token: &Secret) -> String {
-    let token = token.expose().trim();
-    if token.contains(':') {
-        base64(token.as_bytes())
-    } else {
-        base64(format!("x-access-token:{token}").as_bytes())
-    }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().enumerate().fold(0_u32, |word, (at, byte)| {
-            word | u32::from(*byte) << (16 - 8 * at)
-        });
-        for at in 0..4 {
-            if at <= chunk.len() {
-                text.push(char::from(DIGITS[(word >> (18 - 6 * at) & 63) as usize]));
-            } else {
-                text.push('=');
-            }
-        }
-    }
-    text
-}
-
-/// One word of a shell line.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_as_everybody_writes_it() {
-        for (plain, coded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-        ] {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-    }
 
     #[test]
     fn only_three_protocols_are_spoken() {
