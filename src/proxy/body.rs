@@ -1,31 +1,15 @@
-//! Bodies on their way through: nothing is gathered, every piece goes on as it comes. The end of a body is what ends a
+//! Answers on their way through: nothing is gathered, every piece goes on as it comes. The end of a body is what ends a
 //! request, so a body carries what has to be given back then.
 
 use super::pool::Lease;
+use super::silence::{BodyError, Idle};
 use super::stats::Ticket;
-use crate::system::clock::monotonic_us;
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::Notify;
-use tokio::time::{Instant, Sleep};
-
-/// Why a body ended before its end.
-#[derive(Debug, thiserror::Error)]
-pub enum BodyError {
-    /// The sender broke off.
-    #[error("the sender broke off: {0}")]
-    Broken(#[from] hyper::Error),
-    /// The sender said nothing for too long.
-    #[error("the sender said nothing for {0:?}")]
-    Silent(Duration),
-}
 
 /// The body of an answer.
 pub struct Body(Kind);
@@ -57,7 +41,7 @@ impl Body {
             idle: Idle::new(patience),
             occupied: Some((ticket, lease)),
         };
-        if http_body::Body::is_end_stream(&answer.incoming) {
+        if answer.incoming.is_end_stream() {
             answer.finish();
         }
         Body(Kind::Answer(answer))
@@ -94,15 +78,13 @@ impl Answer {
                 Poll::Ready(None)
             }
             Poll::Pending if self.idle.expired(cx) => {
-                let silent = BodyError::Silent(self.idle.limit);
+                let silent = BodyError::Silent(self.idle.limit());
                 Poll::Ready(Some(Err(self.lose(silent))))
             }
             Poll::Pending => Poll::Pending,
         }
     }
 }
-
-use http_body::Body as HttpBody;
 
 impl HttpBody for Body {
     type Data = Bytes;
@@ -132,118 +114,5 @@ impl HttpBody for Body {
             }
             Kind::Answer(answer) => answer.incoming.size_hint(),
         }
-    }
-}
-
-/// The body of a request on its way to the service.
-#[derive(Default)]
-pub struct Upload {
-    client: Option<(Incoming, Idle)>,
-    gate: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    progress: Arc<Progress>,
-}
-
-/// How an upload is doing, for the one who waits for the answer.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// The client broke off or fell silent.
-    pub failed: AtomicBool,
-    /// When a piece was passed on last.
-    pub moved_us: AtomicU64,
-}
-
-impl Upload {
-    /// What the client sends.
-    pub fn new(incoming: Incoming, patience: Duration) -> Upload {
-        Upload {
-            client: Some((incoming, Idle::new(patience))),
-            ..Upload::default()
-        }
-    }
-
-    /// How this upload is doing.
-    pub fn progress(&self) -> Arc<Progress> {
-        self.progress.clone()
-    }
-
-    /// Holds the body back until the service asks for it, or `at_most` so long for services that never do.
-    pub fn wait_for(&mut self, asked: Arc<Notify>, at_most: Duration) {
-        self.gate = Some(Box::pin(async move {
-            // Either way the body may go.
-            let _ = tokio::time::timeout(at_most, asked.notified()).await;
-        }));
-    }
-}
-
-impl HttpBody for Upload {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = &mut *self;
-        let Some((incoming, idle)) = &mut this.client else {
-            return Poll::Ready(None);
-        };
-        if let Some(gate) = &mut this.gate {
-            std::task::ready!(gate.as_mut().poll(cx));
-            this.gate = None;
-        }
-        let next = match Pin::new(incoming).poll_frame(cx) {
-            Poll::Ready(Some(Err(error))) => Some(Err(BodyError::from(error))),
-            Poll::Ready(Some(Ok(frame))) => {
-                idle.moved();
-                this.progress.moved_us.store(monotonic_us(), Relaxed);
-                Some(Ok(frame))
-            }
-            Poll::Ready(None) => None,
-            Poll::Pending if idle.expired(cx) => Some(Err(BodyError::Silent(idle.limit))),
-            Poll::Pending => return Poll::Pending,
-        };
-        if matches!(next, Some(Err(_))) {
-            this.progress.failed.store(true, Relaxed);
-        }
-        Poll::Ready(next)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        let ended = |(incoming, _): &(Incoming, Idle)| incoming.is_end_stream();
-        self.client.as_ref().is_none_or(ended)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.client {
-            Some((incoming, _)) => incoming.size_hint(),
-            None => SizeHint::with_exact(0),
-        }
-    }
-}
-
-/// A limit on silence, not on time: it costs a timer only while somebody is waited for.
-pub struct Idle {
-    limit: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-impl Idle {
-    /// Allows this much silence.
-    pub fn new(limit: Duration) -> Idle {
-        Idle { limit, timer: None }
-    }
-
-    /// Something came.
-    pub fn moved(&mut self) {
-        self.timer = None;
-    }
-
-    /// Nothing came: whether that has been so for too long. Wakes the task when it will have.
-    pub fn expired(&mut self, cx: &mut Context<'_>) -> bool {
-        let limit = self.limit;
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + limit)));
-        timer.as_mut().poll(cx).is_ready()
     }
 }

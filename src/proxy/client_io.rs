@@ -1,7 +1,7 @@
 //! A client's connection: watched for ambiguous requests, and given up when the client takes nothing for too long.
 
-use super::body::Idle;
 use super::framing::Framing;
+use super::silence::Idle;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

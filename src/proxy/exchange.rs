@@ -1,7 +1,7 @@
 //! One request and its answer: admitted to a color, sent to a service that accepts it, and never lost for a reason that
 //! waiting can mend.
 
-use super::body::{Body, Progress, Upload};
+use super::body::Body;
 use super::headers::{Peer, set_request_id};
 use super::inspect::inspect;
 use super::outgoing::Outgoing;
@@ -12,6 +12,7 @@ use super::shared::{Admission, Phase};
 use super::stats::Ticket;
 use super::table::Site;
 use super::tunnel::{Ends, Tunnel};
+use super::upload::{Progress, Upload};
 use super::worker::Worker;
 use crate::domain::Color;
 use crate::system::clock::monotonic_us;

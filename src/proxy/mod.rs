@@ -18,9 +18,12 @@ mod process;
 mod server;
 mod settings;
 mod shared;
+mod silence;
 mod stats;
 mod table;
+mod thread;
 mod tunnel;
+mod upload;
 mod websocket;
 mod worker;
 

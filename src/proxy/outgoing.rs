@@ -1,7 +1,7 @@
 //! A client's request in the form that it is sent to a service, as often as that is allowed.
 
-use super::body::Upload;
 use super::headers::{Peer, has_word, join_cookies, remove_hop_by_hop, set_forwarded};
+use super::upload::Upload;
 use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Version};

@@ -1,7 +1,7 @@
 //! Connections to services, kept open between requests. Each worker has a pool of its own, so a connection never
 //! changes threads.
 
-use super::body::Upload;
+use super::upload::Upload;
 use crate::system::clock::monotonic_us;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;

@@ -3,7 +3,8 @@
 use super::connection::Incoming;
 use super::settings::Settings;
 use super::shared::{Phase, Shared};
-use super::worker::{Handle, Worker};
+use super::thread::Handle;
+use super::worker::Worker;
 use crate::domain::RouteTable;
 use std::io;
 use std::net::TcpListener as StdTcpListener;
