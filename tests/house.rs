@@ -1,7 +1,10 @@
 //! The house stays as it is drawn: imports point toward the ground, nothing imports in a circle, and what must stay
 //! absent is absent.
 
-use std::collections::BTreeSet;
+mod modules;
+
+use modules::{Modules, Name};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,48 +27,6 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The words that follow `prefix` in the code: for `crate::`, the modules that it names, in a group of braces too.
-/// Comments do not count.
-fn words_after(text: &str, prefix: &str) -> BTreeSet<String> {
-    let code: String = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .flat_map(|line| [line, "\n"])
-        .collect();
-    let word = |rest: &str| -> String {
-        rest.chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect()
-    };
-    let mut words = BTreeSet::new();
-    for (at, _) in code.match_indices(prefix) {
-        let rest = &code[at + prefix.len()..];
-        match rest.strip_prefix('{') {
-            None => {
-                words.insert(word(rest));
-            }
-            Some(group) => {
-                let mut depth = 0;
-                let mut start = true;
-                for (i, c) in group.char_indices() {
-                    match c {
-                        '{' => depth += 1,
-                        '}' if depth == 0 => break,
-                        '}' => depth -= 1,
-                        ',' if depth == 0 => start = true,
-                        c if start && !c.is_whitespace() => {
-                            words.insert(word(&group[i..]));
-                            start = false;
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-    }
-    words
-}
-
 /// The top-level modules, from the ground up: the order in which `lib.rs` declares them.
 fn floors() -> Vec<String> {
     let lib = fs::read_to_string(source().join("lib.rs")).unwrap();
@@ -75,30 +36,109 @@ fn floors() -> Vec<String> {
         .collect()
 }
 
-fn room(file: &Path) -> String {
-    let relative = file.strip_prefix(source()).unwrap();
-    let first = relative.components().next().unwrap().as_os_str();
-    first.to_string_lossy().trim_end_matches(".rs").to_owned()
-}
-
 #[test]
 fn imports_point_toward_the_ground() {
     let floors = floors();
-    let floor = |room: &str| floors.iter().position(|other| other == room);
+    let floor = |room: &String| floors.iter().position(|other| other == room);
     let mut wrong = Vec::new();
     for file in files(&source()) {
-        let Some(own) = floor(&room(&file)) else {
+        let name = modules::name_of(&source(), &file);
+        let Some(own) = name.first().and_then(floor) else {
             continue;
         };
         let text = fs::read_to_string(&file).unwrap();
-        for word in words_after(&text, "crate::") {
-            if floor(&word).is_some_and(|other| other > own) {
-                wrong.push(format!("{} imports {word}", file.display()));
+        for (base, path) in modules::paths(&name, &text) {
+            let room = base.first().or(path.first());
+            if room.and_then(floor).is_some_and(|other| other > own) {
+                wrong.push(format!("{} imports {}", file.display(), path.join("::")));
             }
         }
     }
     assert!(floors.len() > 15, "lib.rs declares {floors:?}");
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_modules_import_each_other_in_a_circle() {
+    let neighbours = Modules::read(&source()).neighbours();
+    assert!(neighbours.len() > 100);
+    assert_eq!(circle(&neighbours), None);
+}
+
+#[test]
+fn a_circle_is_found_through_children_groups_and_what_a_parent_gives_on() {
+    let of = |texts: &[(&str, &str)]| {
+        let texts = texts.iter().map(|(name, text)| {
+            let words = name.split_terminator("::").map(str::to_owned);
+            (words.collect(), (*text).to_owned())
+        });
+        circle(&Modules::new(texts).neighbours())
+    };
+    let root = (
+        "",
+        "pub mod a;\npub use a::{\n    first::First,\n    A,\n};\npub mod b;\n",
+    );
+    let found = Some(vec!["a".to_owned(), "b".to_owned()]);
+    let a = ("a", "mod deep;\nuse super::b;\n");
+    assert_eq!(of(&[root, a, ("b", "use crate::a::deep::D;\n")]), found);
+    assert_eq!(
+        of(&[root, a, ("b", "use super::{c, A as Other};\n")]),
+        found
+    );
+    assert_eq!(of(&[root, a, ("b", "fn f(_: &crate::First) {}\n")]), found);
+    assert_eq!(
+        of(&[
+            root,
+            ("a", "mod deep;\n"),
+            ("a::deep", "use crate::{b::{B, C}, c};\n"),
+            ("b", "use super::A;\n")
+        ]),
+        found
+    );
+    for innocent in [
+        "// use super::A;\n",
+        "use super::Other;\n",
+        "#[cfg(test)]\nmod tests {\n    use crate::a::A;\n}\n",
+    ] {
+        assert_eq!(of(&[root, a, ("b", innocent)]), None, "{innocent}");
+    }
+    let tests = ("a::tests", "use crate::b;\n");
+    let parent = ("a", "#[cfg(test)]\nmod tests;\nuse self::deep::D;\n");
+    let child = ("a::deep", "use super::A;\n");
+    assert_eq!(
+        of(&[root, parent, child, tests, ("b", "use crate::a;\n")]),
+        None
+    );
+}
+
+/// The modules of the first circle, if there is one.
+fn circle(neighbours: &BTreeMap<Name, BTreeSet<Name>>) -> Option<Vec<String>> {
+    let mut done = BTreeSet::new();
+    let mut starts = neighbours.keys();
+    starts.find_map(|start| circle_from(start, neighbours, &mut Vec::new(), &mut done))
+}
+
+fn circle_from<'a>(
+    at: &'a Name,
+    neighbours: &'a BTreeMap<Name, BTreeSet<Name>>,
+    way: &mut Vec<&'a Name>,
+    done: &mut BTreeSet<&'a Name>,
+) -> Option<Vec<String>> {
+    if let Some(start) = way.iter().position(|earlier| *earlier == at) {
+        return Some(way[start..].iter().map(|name| name.join("::")).collect());
+    }
+    if done.contains(at) {
+        return None;
+    }
+    way.push(at);
+    for next in neighbours.get(at).into_iter().flatten() {
+        if let Some(found) = circle_from(next, neighbours, way, done) {
+            return Some(found);
+        }
+    }
+    way.pop();
+    done.insert(at);
+    None
 }
 
 #[test]
