@@ -119,7 +119,6 @@ fn a_build_that_fails_is_shown_with_its_last_lines_and_the_old_release_serves() 
 #[test]
 fn a_release_that_is_not_healthy_never_serves() {
     let (teal, app) = live("");
-    app.recipe("[health]\npath = \"/api/health\"\ntimeout = \"2s\"");
     app.git().write(
         ".teal.toml",
         "[run]\nweb = \"exec python3 -u app.py\"\n[health]\npath = \"/api/health\"\ntimeout = \"2s\"\n",
@@ -132,6 +131,21 @@ fn a_release_that_is_not_healthy_never_serves() {
     assert!(told.contains("the database is not there"), "{told}");
     assert!(told.contains("blue serves"), "{told}");
     assert_eq!(teal.serves(HOST), "v1");
+}
+
+#[test]
+fn a_release_that_ends_at_once_never_serves() {
+    let (teal, app) = live("");
+    app.recipe("[run]\nweb = \"echo no such module; exit 3\"");
+    app.version("v2");
+    let load = teal.load(HOST);
+    let told = push(&app).stderr;
+    let seen = load.stop();
+    assert!(told.contains("FAILED at health"), "{told}");
+    assert!(told.contains("exited with code 3"), "{told}");
+    assert!(told.contains("| no such module"), "{told}");
+    assert_eq!(seen.failures(), 0, "{seen:?}");
+    assert_eq!(teal.states(), ["live", "failed"]);
 }
 
 /// Starts a push whose build waits, and comes back when it does.
