@@ -297,3 +297,24 @@ fn a_push_that_waited_when_the_server_died_is_not_deployed_later() {
     teal.wait_for_states(&["live", "interrupted", "cancelled"]);
     assert_eq!(teal.serves(HOST), "v1");
 }
+
+#[test]
+fn a_branch_that_is_gated_twice_moves_only_when_both_are_live() {
+    let teal = Teal::plan()
+        .environment("shop", "production", "on_push = \"gate\"")
+        .environment("shop", "second", "on_push = \"gate\"\nbranch = \"main\"")
+        .start();
+    let app = teal.client("shop");
+    assert_eq!(app.git().push(["production", "main"]).code, 0);
+    let first = teal.tip("shop", "main");
+    // The second environment has another configuration, in which this release does not start.
+    teal.cli(["env", "set", "second", "APP_BROKEN=1"]).ok();
+    app.recipe("[run]\nweb = \"test -z \\\"$APP_BROKEN\\\" && exec python3 -u app.py\"");
+    app.version("v2");
+    let pushed = app.git().push(["production", "main"]);
+    assert_eq!(pushed.code, 1, "{}", pushed.stderr);
+    assert_eq!(teal.tip("shop", "main"), first);
+    teal.wait_for_states(&["live", "live", "live", "live", "failed", "live"]);
+    assert_eq!(teal.serves(HOST), "v1");
+    assert_eq!(teal.serves("second.shop.test"), "v1");
+}

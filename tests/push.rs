@@ -119,7 +119,6 @@ fn a_build_that_fails_is_shown_with_its_last_lines_and_the_old_release_serves() 
 #[test]
 fn a_release_that_is_not_healthy_never_serves() {
     let (teal, app) = live("");
-    app.recipe("[health]\npath = \"/api/health\"\ntimeout = \"2s\"");
     app.git().write(
         ".teal.toml",
         "[run]\nweb = \"exec python3 -u app.py\"\n[health]\npath = \"/api/health\"\ntimeout = \"2s\"\n",
@@ -132,6 +131,21 @@ fn a_release_that_is_not_healthy_never_serves() {
     assert!(told.contains("the database is not there"), "{told}");
     assert!(told.contains("blue serves"), "{told}");
     assert_eq!(teal.serves(HOST), "v1");
+}
+
+#[test]
+fn a_release_that_ends_at_once_never_serves() {
+    let (teal, app) = live("");
+    app.recipe("[run]\nweb = \"echo no such module; exit 3\"");
+    app.version("v2");
+    let load = teal.load(HOST);
+    let told = push(&app).stderr;
+    let seen = load.stop();
+    assert!(told.contains("FAILED at health"), "{told}");
+    assert!(told.contains("exited with code 3"), "{told}");
+    assert!(told.contains("no such module"), "{told}");
+    assert_eq!(seen.failures(), 0, "{seen:?}");
+    assert_eq!(teal.states(), ["live", "failed"]);
 }
 
 /// Starts a push whose build waits, and comes back when it does.
@@ -198,7 +212,9 @@ fn a_push_lands_while_the_server_is_down_and_is_deployed_when_it_is_back() {
 fn the_option_full_builds_again_what_fast_skips() {
     let (teal, app) = live("");
     let counted = teal.sandbox.join("builds").display().to_string();
-    app.recipe(&format!("[build]\nbuild = \"echo built >> {counted}\""));
+    app.recipe(&format!(
+        "[build]\nbuild = \"mkdir -p dist; echo built >> {counted}\"\noutputs = [\"dist\"]"
+    ));
     app.version("v2");
     push(&app);
     let builds = || {
@@ -267,7 +283,7 @@ fn a_plan_is_shown_and_nothing_is_done() {
       checkout run writes only what differs
       backup skip what serves was sealed before it started
       deps skip no install command
-      build run green has no result of build yet
+      build run what it makes is not declared, so it always runs
       test skip no test command
       migrate skip no migration command
       start run web on port [PORT]

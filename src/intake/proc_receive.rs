@@ -85,9 +85,10 @@ async fn gate(
     let (false, Some(commit)) = (gates.is_empty(), received.commit(update)) else {
         return Ok(None);
     };
-    for env in &gates {
+    for (nth, env) in gates.iter().enumerate() {
         let live = deploy_and_wait(received, env, update, commit.clone(), lines).await?;
         if live.is_err() {
+            go_back(received, &gates[..nth], lines).await?;
             return Ok(Some(live));
         }
     }
@@ -127,14 +128,24 @@ async fn move_ref(
         ),
     )
     .await?;
+    go_back(received, gates, lines).await?;
+    Ok(Err(
+        "another push was faster: fetch, then push again".to_owned()
+    ))
+}
+
+/// Takes a push that is rejected after all out of the environments where it is live already.
+async fn go_back(
+    received: &Received,
+    gates: &[Environment],
+    lines: &mut Lines,
+) -> Result<(), Gone> {
     for env in gates {
         if let Err(error) = received.worker.rollback(&env.id, None, &received.by).await {
             say(lines, format!("{}: {error}", env.id)).await?;
         }
     }
-    Ok(Err(
-        "another push was faster: fetch, then push again".to_owned()
-    ))
+    Ok(())
 }
 
 async fn deploy_and_wait(

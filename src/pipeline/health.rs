@@ -3,18 +3,19 @@
 use super::Run;
 use super::outcome::{Done, Stop, Trouble};
 use super::processes::{self, SETTLE, WEB};
-use crate::config::{Environment, Recipe};
+use crate::config::{Environment, OnSwitch, Recipe};
 use crate::domain::Color;
 use crate::service::{Cause, NotReady, Probe, Service, wait_ready};
 
 pub(super) async fn health(run: &mut Run<'_>) -> Result<Done, Stop> {
     let recipe = run.recipe()?.clone();
     let mut told = Vec::new();
-    for (name, number) in processes::names(&recipe, |_, _| true) {
+    // Workers that have to wait for the switch are not there yet.
+    let started = |name: &str, on_switch| name == WEB || on_switch == OnSwitch::Overlap;
+    for (name, number) in processes::names(&recipe, started) {
         let service = processes::find(run.tools, &run.env.id, run.color, &name, number).await?;
         let Some(service) = service else {
-            // Workers that have to wait for the switch are not there yet.
-            continue;
+            return Err(ended_at_once(run, &name, number)?.into());
         };
         let checked = async {
             match name.as_str() {
@@ -70,6 +71,18 @@ fn unready(run: &Run<'_>, number: u16, why: &NotReady) -> Result<Trouble, Stop> 
     Ok(Trouble::new(why)
         .tail(processes::last_lines(&place, name, number))
         .next(next))
+}
+
+/// A process that was gone before anybody could look at it.
+fn ended_at_once(run: &Run<'_>, name: &str, number: u16) -> Result<Trouble, Stop> {
+    let key = processes::key(&run.env.id, run.color, name, number);
+    let last = run.tools.services.last(&key)?;
+    let exit = last.and_then(|status| Some(status.last.last()?.exit.to_string()));
+    let how = exit.unwrap_or_else(|| "ended".to_owned());
+    Ok(Trouble::new(format!(
+        "the process `{name}` {how} right after it was started"
+    ))
+    .tail(processes::last_lines(&run.place()?, name, number)))
 }
 
 /// A process that nobody can ask counts as well when it does not end at once.

@@ -9,6 +9,7 @@
 //! - [`App`]: a small web app as a git repository, which can be told to misbehave.
 //! - [`Load`]: clients that never stop asking and that count every answer and every loss.
 //! - [`Teal`]: a whole server in the sandbox: configuration, `teal serve`, proxy and services, and its commands.
+//! - [`story`]: what a pusher was told, for snapshots.
 //! - [`redact`]: text without what differs from run to run.
 
 mod app;
@@ -23,6 +24,7 @@ mod ports;
 mod redact;
 mod sandbox;
 mod sshd;
+mod story;
 mod teal;
 mod wait;
 
@@ -37,5 +39,6 @@ pub use nginx::Nginx;
 pub use redact::redact;
 pub use sandbox::Sandbox;
 pub use sshd::Sshd;
-pub use teal::{Teal, TealPlan, story};
+pub use story::story;
+pub use teal::{Teal, TealPlan};
 pub use wait::{LONG, wait_until};
