@@ -50,7 +50,8 @@ impl Hook {
     /// Another answer than 200, with its reason.
     pub fn refuse(&mut self, status: &str, reason: &str) {
         self.begin(status);
-        self.0.write_all(reason.as_bytes()).unwrap();
+        // A hook that has read the status may be gone already.
+        let _ = self.0.write_all(reason.as_bytes());
     }
 
     /// Waits until the hook has closed its end.
