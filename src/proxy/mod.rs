@@ -1,9 +1,13 @@
 //! The data plane's process: `teal proxy`.
 
+mod access_log;
+mod activity;
+mod args;
 mod body;
 mod client_io;
 mod connection;
 mod control;
+mod error;
 mod exchange;
 mod framing;
 mod headers;
@@ -20,6 +24,7 @@ mod settings;
 mod shared;
 mod stats;
 mod table;
+mod tls;
 mod tunnel;
 mod websocket;
 mod worker;
@@ -27,7 +32,9 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use process::{ProxyError, main};
-pub use server::ProxyServer;
+pub use error::ProxyError;
+pub use process::main;
+pub use server::{Door, ProxyServer};
 pub use settings::Settings;
 pub use shared::Phase;
+pub use tls::{CertificateFiles, Certificates, TlsError};

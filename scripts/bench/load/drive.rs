@@ -86,7 +86,7 @@ async fn visit(state: Rc<State>) {
         let number = state.sent.get();
         state.sent.set(number + 1);
         let every = state.how.post_every;
-        let method = if every > 0 && number % every == 0 {
+        let method = if every > 0 && number.is_multiple_of(every) {
             b'P'
         } else {
             b'G'
