@@ -82,6 +82,10 @@ fn append(file: &Path, at_ms: i64, lines: &[String]) -> std::io::Result<()> {
         .iter()
         .map(|line| format!("{time} {line}\n"))
         .collect();
+    if let Some(shared) = file.parent() {
+        // The first deployment of an environment is told before its folders are made.
+        std::fs::create_dir_all(shared)?;
+    }
     let mut log = OpenOptions::new().create(true).append(true).open(file)?;
     log.write_all(text.as_bytes())
 }

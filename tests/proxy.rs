@@ -1,6 +1,6 @@
 //! The data plane's process: replaced, killed and started again, while visitors never stop asking.
 
-use crate::harness::{App, Connection, Daemon, LONG, Load, Plan, Sandbox, get, wait_until};
+use crate::harness::{App, Connection, Daemon, LONG, Load, Plan, Sandbox, Teal, get, wait_until};
 use nix::sys::signal::Signal;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -67,9 +67,13 @@ impl World {
         std::fs::rename(new, self.sandbox.join("proxy.json")).unwrap();
     }
 
+    fn settings(&self) -> config::Embedded {
+        config::Embedded::on(vec![self.address])
+    }
+
     /// The proxy as the server sees it, started from this program.
     fn embedded(&self, program: &Path) -> Embedded {
-        Embedded::new(program.to_owned(), vec![self.address], self.sandbox.path())
+        Embedded::new(program.to_owned(), &self.settings(), self.sandbox.path())
     }
 
     /// The seam that deployments go through, over the same files.
@@ -82,9 +86,7 @@ impl World {
             ssh_host: None,
             build_slots: 1,
             reconcile: LONG,
-            proxy: config::Proxy::Embedded {
-                listen: vec![self.address],
-            },
+            proxy: config::Proxy::Embedded(self.settings()),
             apps: Default::default(),
         };
         Traffic::open(&server).unwrap()
@@ -259,6 +261,32 @@ fn the_server_starts_its_proxy_once_and_replaces_it_when_the_program_is() {
 }
 
 #[test]
+fn a_proxy_that_was_started_with_other_settings_is_replaced_once() {
+    let world = World::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let here = Path::new(env!("CARGO_BIN_EXE_teal"));
+    let ensure = |settings: &config::Embedded| {
+        let proxy = Embedded::new(here.to_owned(), settings, world.sandbox.path());
+        runtime.block_on(proxy.ensure_running()).unwrap();
+        world.pid().unwrap()
+    };
+    let first = ensure(&world.settings());
+    let changed = config::Embedded {
+        trusted: vec![world.address.ip()],
+        access_log: Some(world.sandbox.join("access.log")),
+        ..world.settings()
+    };
+    let second = ensure(&changed);
+    assert_ne!(second, first);
+    assert_eq!(ensure(&changed), second);
+    assert_eq!(get(world.address, HOST, "/").unwrap().status, 200);
+    wait_until(LONG, "the answer is written down", || {
+        let log = std::fs::read_to_string(world.sandbox.join("access.log"));
+        log.is_ok_and(|log| log.contains("\"environment\":\"shop/production\""))
+    });
+}
+
+#[test]
 fn a_proxy_that_cannot_start_says_why() {
     let world = World::new();
     let _taken = std::net::TcpListener::bind(world.address).unwrap();
@@ -326,4 +354,23 @@ fn a_change_that_nobody_follows_is_taken_back() {
         runtime.block_on(traffic.route(&shop())).unwrap().active(),
         Some(Color::Blue)
     );
+}
+
+#[test]
+fn a_server_shows_its_counters_to_prometheus() {
+    let teal = Teal::shop();
+    let app = teal.client("shop");
+    assert_eq!(app.git().push(["production", "main"]).code, 0);
+    assert_eq!(teal.serves("production.shop.test"), "v1");
+    let shown = get(teal.listen(), "teal", "/metrics").unwrap();
+    assert_eq!(shown.status, 200);
+    let labels = "app=\"shop\",environment=\"production\"";
+    for line in [
+        format!("teal_deployments{{{labels},state=\"live\"}} 1"),
+        "teal_proxy_up 1".to_owned(),
+        format!("teal_proxy_requests_lost_total{{{labels},color=\"blue\"}} 0"),
+    ] {
+        let said = shown.body.lines().any(|said| said == line);
+        assert!(said, "{line} not in\n{}", shown.body);
+    }
 }

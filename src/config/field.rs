@@ -55,6 +55,12 @@ impl<'a> Field<'a> {
         Ok((!text.is_empty()).then(|| text.to_owned()))
     }
 
+    /// True or false.
+    pub fn truth(&self) -> Result<bool, ConfigError> {
+        let truth = self.value.as_bool();
+        truth.ok_or_else(|| self.wrong_type("true or false"))
+    }
+
     /// A whole number within the range.
     pub fn number(&self, range: RangeInclusive<u64>) -> Result<u64, ConfigError> {
         let number = self

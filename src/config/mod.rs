@@ -1,7 +1,7 @@
 //! What was typed → what is meant. `teal.toml` becomes a [`Server`], `.teal.toml` and the repository's own files become
 //! a [`Recipe`]. The typed forms never leave this module; what is meant is checked, complete and has no optional corners.
 //!
-//! In reading order: `server` and `recipe` are what is meant; `document` reads TOML strictly, `field` the values in it, and
+//! In reading order: `server`, `proxy` and `recipe` are what is meant; `document` reads TOML strictly, `field` the values in it, and
 //! `error` words what is wrong with them; `*_keys` and `*_values` are what each of the two files may say, and `typed_*` read
 //! one table each; `placement` settles what environments may not share; `detect` reads the repository's own files, and
 //! `resolve` puts a recipe together.
@@ -16,6 +16,7 @@ mod field;
 mod load;
 mod nothing_to_run;
 mod placement;
+mod proxy;
 mod recipe;
 mod recipe_keys;
 mod recipe_values;
@@ -30,6 +31,7 @@ mod server_keys;
 mod server_values;
 mod typed_app;
 mod typed_environment;
+mod typed_proxy;
 mod typed_recipe;
 mod typed_run;
 mod typed_server;
@@ -40,9 +42,8 @@ mod tests;
 
 pub use error::{ConfigError, Mistake};
 pub use nothing_to_run::NothingToRun;
+pub use proxy::{Certificate, Embedded, Nginx, Proxy, Tls};
 pub use recipe::{Health, OnSwitch, Origin, Process, Recipe, Steps, Timeouts};
 pub use repo_view::{Entry, RepoView};
 pub use secret::Secret;
-pub use server::{
-    App, Credentials, Environment, Forge, Nginx, OnPush, Ports, Proxy, RefRule, Server,
-};
+pub use server::{App, Credentials, Environment, Forge, OnPush, Ports, RefRule, Server};

@@ -1,4 +1,4 @@
-use super::{ConfigError, Secret};
+use super::{ConfigError, Proxy, Secret};
 use crate::domain::{AppName, Color, EnvId, Mode, Redirect};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -84,54 +84,6 @@ impl Server {
                 .map(|color| format!("{color} of {}", env.id))
         })
     }
-}
-
-/// What moves the traffic.
-#[derive(Debug, Clone)]
-pub enum Proxy {
-    /// Teal's own data plane.
-    Embedded {
-        /// The addresses it listens on.
-        listen: Vec<SocketAddr>,
-    },
-    /// An nginx of the user's.
-    Nginx(Nginx),
-}
-
-impl Proxy {
-    /// The port that people reach environments by.
-    pub fn public_port(&self) -> u16 {
-        let listen = match self {
-            Proxy::Embedded { listen } => listen,
-            Proxy::Nginx(nginx) => &nginx.listen,
-        };
-        listen.first().map_or(80, SocketAddr::port)
-    }
-
-    /// Every address it listens on.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        match self {
-            Proxy::Embedded { listen } => listen.clone(),
-            Proxy::Nginx(nginx) => {
-                let mut all = nginx.listen.clone();
-                all.push(nginx.verify);
-                all
-            }
-        }
-    }
-}
-
-/// How to speak to the user's nginx.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nginx {
-    /// Where the upstream files go; a folder that nginx includes inside `http { }`.
-    pub conf_dir: PathBuf,
-    /// The nginx program with its standing arguments; `-t` and `-s reload` are added.
-    pub command: Vec<String>,
-    /// The addresses of server blocks that Teal writes for environments with a domain; empty: upstreams only.
-    pub listen: Vec<SocketAddr>,
-    /// Where Teal's own loopback server block listens, to see which color answers.
-    pub verify: SocketAddr,
 }
 
 /// One app.

@@ -41,8 +41,30 @@ pub(super) const SERVER: Rules = Rules {
 };
 
 pub(super) const PROXY: Rules = Rules {
-    keys: &["kind", "listen", "conf_dir", "command", "verify"],
+    keys: &[
+        "kind",
+        "listen",
+        "tls",
+        "redirect_http",
+        "trusted",
+        "access_log",
+        "conf_dir",
+        "command",
+        "verify",
+    ],
     refused: foreseen,
+    elsewhere: belongs,
+};
+
+pub(super) const TLS: Rules = Rules {
+    keys: &["listen", "certificates"],
+    refused: |_| None,
+    elsewhere: belongs,
+};
+
+pub(super) const CERTIFICATE: Rules = Rules {
+    keys: &["cert", "key"],
+    refused: |_| None,
     elsewhere: belongs,
 };
 

@@ -1,13 +1,12 @@
 //! `teal.toml` as it was typed → [`Server`].
 
-use super::document::{Document, Field, Section};
+use super::document::{Document, Section};
 use super::error::ConfigError;
-
-use super::server_keys::{PROXY, SERVER};
-use super::server_values::{address_or, addresses, duration_or, number_or, path_or};
+use super::server_keys::SERVER;
+use super::server_values::{address_or, duration_or, number_or, path_or};
 use super::typed_app::{Around, apps};
 use super::typed_environment::Inherited;
-use super::{Nginx, Proxy, Server, defaults, placement, values};
+use super::{Server, defaults, placement, typed_proxy, values};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,8 +41,8 @@ impl Server {
             build_slots: number_or(&top, "build_slots", 1, 64)?,
             reconcile,
             proxy: match top.get("proxy") {
-                Some(field) => proxy(&field)?,
-                None => embedded(None)?,
+                Some(field) => typed_proxy::proxy(&field)?,
+                None => typed_proxy::unsaid(),
             },
             apps: Default::default(),
         };
@@ -56,74 +55,6 @@ impl Server {
             .map(|app| (app.name.clone(), app))
             .collect();
         Ok(server)
-    }
-}
-
-fn proxy(field: &Field<'_>) -> Result<Proxy, ConfigError> {
-    let section = field.table(&PROXY)?;
-    let nginx = match section.get("kind") {
-        Some(kind) => kind.one_of(&[("embedded", false), ("nginx", true)])?,
-        None => false,
-    };
-    if !nginx {
-        let foreign = ["conf_dir", "command", "verify"];
-        if let Some(field) = foreign.iter().find_map(|key| section.get(key)) {
-            let message = format!(
-                "`{}` means something with `kind = \"nginx\"` only",
-                field.name
-            );
-            return Err(field.key_error(message, None));
-        }
-        return embedded(section.get("listen"));
-    }
-    Ok(Proxy::Nginx(Nginx {
-        conf_dir: path_or(&section, "conf_dir", || PathBuf::from("/etc/nginx/conf.d"))?,
-        command: match section.get("command") {
-            Some(field) => program(&field)?,
-            None => vec!["nginx".to_owned()],
-        },
-        listen: match section.get("listen") {
-            Some(field) => addresses(&field)?,
-            None => Vec::new(),
-        },
-        verify: verify(&section)?,
-    }))
-}
-
-fn embedded(listen: Option<Field<'_>>) -> Result<Proxy, ConfigError> {
-    let listen = match listen {
-        Some(field) => {
-            let all = addresses(&field)?;
-            if all.is_empty() {
-                return Err(field.error("`listen` is empty: nobody could reach the apps"));
-            }
-            all
-        }
-        None => vec![defaults::PROXY],
-    };
-    Ok(Proxy::Embedded { listen })
-}
-
-fn verify(section: &Section<'_>) -> Result<SocketAddr, ConfigError> {
-    let verify = address_or(section, "verify", defaults::VERIFY)?;
-    match section.get("verify") {
-        Some(field) if !verify.ip().is_loopback() => Err(field.error_help(
-            "`verify` is for Teal's own questions and may only listen on this machine",
-            "write \"127.0.0.1:9079\"",
-        )),
-        _ => Ok(verify),
-    }
-}
-
-fn program(field: &Field<'_>) -> Result<Vec<String>, ConfigError> {
-    let words: Vec<String> = field
-        .list()?
-        .iter()
-        .map(|word| word.some_text().map(str::to_owned))
-        .collect::<Result<_, _>>()?;
-    match words.first() {
-        Some(name) if !name.starts_with('-') => Ok(words),
-        _ => Err(field.error_help("`command` names no program", "write [\"nginx\"]")),
     }
 }
 

@@ -68,11 +68,7 @@ impl Tools {
             .environment(id)
             .and_then(|(_, env)| env.domains.first().cloned())
             .unwrap_or_else(|| format!("{}.{}.localhost", id.env, id.app));
-        match self.server.proxy.public_port() {
-            80 => format!("http://{host}"),
-            443 => format!("https://{host}"),
-            port => format!("http://{host}:{port}"),
-        }
+        self.server.proxy.url(&host)
     }
 
     /// Where people read about a deployment.

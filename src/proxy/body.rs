@@ -1,6 +1,8 @@
 //! Answers on their way through: nothing is gathered, every piece goes on as it comes. The end of a body is what ends a
 //! request, so a body carries what has to be given back then.
 
+use super::access_log::Entry;
+use super::activity::Open;
 use super::pool::Lease;
 use super::silence::{BodyError, Idle};
 use super::stats::Ticket;
@@ -11,8 +13,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// The body of an answer.
-pub struct Body(Kind);
+/// The body of an answer. When it is dropped, the request is over.
+pub struct Body {
+    kind: Kind,
+    _open: Option<Open>,
+    entry: Option<Box<Entry>>,
+}
 
 enum Kind {
     Page(Option<Bytes>),
@@ -29,9 +35,29 @@ struct Answer {
 impl Body {
     /// A page of the proxy's own.
     pub fn page(content: Bytes) -> Body {
-        Body(Kind::Page(
+        Body::of(Kind::Page(
             Some(content).filter(|content| !content.is_empty()),
         ))
+    }
+
+    fn of(kind: Kind) -> Body {
+        Body {
+            kind,
+            _open: None,
+            entry: None,
+        }
+    }
+
+    /// The same body, which keeps its request open as long as it exists.
+    pub fn holding(self, open: Open) -> Body {
+        let _open = Some(open);
+        Body { _open, ..self }
+    }
+
+    /// The same body, which is written down when it ends.
+    pub fn noted(self, entry: Entry) -> Body {
+        let entry = Some(Box::new(entry));
+        Body { entry, ..self }
     }
 
     /// What the service sends. When it has been sent on, the ticket is dropped and the connection is free again.
@@ -44,7 +70,7 @@ impl Body {
         if answer.incoming.is_end_stream() {
             answer.finish();
         }
-        Body(Kind::Answer(answer))
+        Body::of(Kind::Answer(answer))
     }
 }
 
@@ -94,21 +120,25 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.0 {
+        let next = match &mut self.kind {
             Kind::Page(content) => Poll::Ready(content.take().map(|all| Ok(Frame::data(all)))),
             Kind::Answer(answer) => answer.poll(cx),
+        };
+        if let (Some(entry), Poll::Ready(Some(Ok(frame)))) = (&mut self.entry, &next) {
+            entry.sent(frame.data_ref().map_or(0, Bytes::len));
         }
+        next
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             Kind::Page(content) => content.is_none(),
             Kind::Answer(answer) => answer.incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             Kind::Page(content) => {
                 SizeHint::with_exact(content.as_ref().map_or(0, |all| all.len() as u64))
             }

@@ -1,21 +1,28 @@
-//! One client's connection, from its first byte to its end.
+//! One client's connection, from its first byte to its end. While the client sends nothing, only its socket is kept:
+//! ten thousand connections that rest cost little.
 
+use super::activity::Activity;
 use super::body::Body;
 use super::client_io::ClientIo;
 use super::exchange;
 use super::headers::Peer;
 use super::pages::Page;
 use super::shared::Phase;
+use super::tls;
 use super::worker::Worker;
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::task::Poll;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 /// Streams that one HTTP/2 connection may have open.
 const STREAMS: u32 = 128;
@@ -28,112 +35,232 @@ pub struct Incoming {
     pub stream: StdTcpStream,
     /// Who opened it.
     pub peer: SocketAddr,
+    /// Whether it came to an address where TLS is spoken.
+    pub tls: bool,
 }
 
 /// Serves the connection until either side ends it.
 pub async fn serve(worker: Arc<Worker>, incoming: Incoming) {
-    let address = incoming.peer.ip().to_canonical();
-    let trusted = worker.settings.trusted.contains(&address);
-    let peer = Arc::new(Peer::new(address, "http", trusted));
     let Ok(stream) = TcpStream::from_std(incoming.stream) else {
         return;
     };
     // Without it answers are only slower.
     let _ = stream.set_nodelay(true);
-    match first_bytes(&worker, &stream).await {
-        Some(Protocol::Http1) => serve_http1(worker, peer, stream).await,
-        Some(Protocol::Http2) => serve_http2(worker, peer, stream).await,
-        None => {}
+    let address = incoming.peer.ip().to_canonical();
+    let trusted = worker.settings.trusted.contains(&address);
+    let scheme = if incoming.tls { "https" } else { "http" };
+    let connection = Arc::new(Connection {
+        worker,
+        peer: Peer::new(address, scheme, trusted),
+        activity: Arc::default(),
+    });
+    match incoming.tls {
+        false => connection.run(stream, None).await,
+        // Apart, because it is larger than what most connections need.
+        true => Box::pin(connection.run_tls(stream)).await,
     }
 }
 
+#[derive(Clone, Copy)]
 enum Protocol {
     Http1,
     Http2,
 }
 
-/// Waits for the client to begin, and looks at what it speaks. Until then the connection costs next to nothing.
-async fn first_bytes(worker: &Worker, stream: &TcpStream) -> Option<Protocol> {
-    let mut phases = worker.shared.phases();
-    let finishing = phases.wait_for(|phase| *phase == Phase::Finishing);
-    tokio::select! {
-        protocol = tokio::time::timeout(worker.settings.head, sniff(stream)) => protocol.ok().flatten(),
-        _ = finishing => None,
-    }
+/// What is known about a connection.
+struct Connection {
+    worker: Arc<Worker>,
+    peer: Peer,
+    activity: Arc<Activity>,
 }
 
-async fn sniff(stream: &TcpStream) -> Option<Protocol> {
-    let mut first = [0; HTTP2.len()];
-    loop {
-        let read = stream.peek(&mut first).await.ok()?;
-        match &first[..read] {
-            [] => return None,
-            HTTP2 => return Some(Protocol::Http2),
-            bytes if !HTTP2.starts_with(bytes) => return Some(Protocol::Http1),
-            // A client that sends its first letters one by one; peeking again would not wait for more.
-            _ => tokio::time::sleep(Duration::from_millis(5)).await,
+impl Connection {
+    async fn run_tls(self: Arc<Self>, stream: TcpStream) {
+        let Some(certificates) = &self.worker.settings.tls else {
+            return;
+        };
+        let accepted = tls::acceptor(certificates).accept(stream);
+        let Some(Ok(stream)) = self.in_time(accepted).await else {
+            return;
+        };
+        let protocol = match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Some(Protocol::Http2),
+            Some(_) => Some(Protocol::Http1),
+            None => None,
+        };
+        self.run(stream, protocol).await;
+    }
+
+    async fn run<S>(self: Arc<Self>, stream: S, agreed: Option<Protocol>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let silence = self.worker.settings.silence;
+        let mut io = ClientIo::new(stream, self.activity.clone(), silence);
+        let protocol = match agreed {
+            Some(protocol) => Some(protocol),
+            None => self.protocol(&mut io).await,
+        };
+        match protocol {
+            None => {}
+            Some(Protocol::Http2) => Box::pin(self.http2(io)).await,
+            Some(Protocol::Http1) => {
+                // What serves requests is made anew after each rest, so that nothing of it is kept meanwhile.
+                while let Some(resting) = Box::pin(self.http1(io)).await {
+                    io = resting;
+                    if self.next_bytes(&mut io).await.is_none() {
+                        return;
+                    }
+                }
+            }
         }
     }
-}
 
-async fn serve_http1(worker: Arc<Worker>, peer: Arc<Peer>, stream: TcpStream) {
-    let io = ClientIo::new(stream, worker.settings.silence);
-    let ambiguous = io.ambiguous();
-    let service = service_fn(|request| respond(&worker, &peer, &ambiguous, request));
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(worker.settings.head)
-        .max_header_size(worker.settings.head_bytes)
-        .serve_connection(TokioIo::new(io), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let mut phases = worker.shared.phases();
-    tokio::select! {
-        biased;
-        _ = connection.as_mut() => return,
-        _ = phases.wait_for(|phase| *phase == Phase::Finishing) => {}
+    /// Waits for the client to begin, and looks at what it speaks.
+    async fn protocol<S>(&self, io: &mut ClientIo<S>) -> Option<Protocol>
+    where
+        S: AsyncRead + Unpin,
+    {
+        loop {
+            let first = self.next_bytes(io).await?;
+            if first.starts_with(HTTP2) {
+                return Some(Protocol::Http2);
+            }
+            if !HTTP2.starts_with(&first) {
+                return Some(Protocol::Http1);
+            }
+        }
     }
-    connection.as_mut().graceful_shutdown();
-    // How a client's connection ends is the client's affair.
-    let _ = connection.await;
-}
 
-async fn serve_http2(worker: Arc<Worker>, peer: Arc<Peer>, stream: TcpStream) {
-    let never = Arc::new(AtomicBool::new(false));
-    let service = {
-        let worker = worker.clone();
-        service_fn(move |request| {
-            let (worker, peer, never) = (worker.clone(), peer.clone(), never.clone());
-            async move { respond(&worker, &peer, &never, request).await }
+    /// What the client sends next; nothing when it or this process ends first, or when it takes too long.
+    async fn next_bytes<S>(&self, io: &mut ClientIo<S>) -> Option<Bytes>
+    where
+        S: AsyncRead + Unpin,
+    {
+        let bytes = self.in_time(io.next_bytes()).await?.ok()?;
+        (!bytes.is_empty()).then_some(bytes)
+    }
+
+    /// The result, unless that takes longer than a request's head may, or the process ends first.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut phases = self.worker.shared.phases();
+        tokio::select! {
+            done = tokio::time::timeout(self.worker.settings.head, work) => done.ok(),
+            _ = phases.wait_for(|phase| *phase == Phase::Finishing) => None,
+        }
+    }
+
+    /// Serves requests until the connection ends (nothing) or rests (what it was).
+    async fn http1<S>(&self, io: ClientIo<S>) -> Option<ClientIo<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(|request| self.respond(request));
+        let mut connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.worker.settings.head)
+            .max_header_size(self.worker.settings.head_bytes)
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades();
+        let mut phases = self.worker.shared.phases();
+        let begun = self.activity.begun();
+        let rests = tokio::select! {
+            // In this order: whether it rests is looked at when it has done what it can.
+            biased;
+            _ = &mut connection => return None,
+            () = self.rest(begun) => true,
+            _ = phases.wait_for(|phase| *phase == Phase::Finishing) => false,
+        };
+        if rests {
+            let parts = connection.into_parts()?;
+            let mut io = parts.io.into_inner();
+            io.give_back(parts.read_buf);
+            return Some(io);
+        }
+        Pin::new(&mut connection).graceful_shutdown();
+        // How a client's connection ends is the client's affair.
+        let _ = connection.await;
+        None
+    }
+
+    /// Ends when requests came after the `first` ones, all have been answered and nothing more has come for a while.
+    async fn rest(&self, first: u64) {
+        let activity = &self.activity;
+        let (rest, crowd) = (self.worker.settings.rest, self.worker.settings.crowd);
+        let mut seen = first;
+        let mut look = pin!(tokio::time::sleep(rest));
+        poll_fn(|cx| {
+            let begun = activity.begun();
+            let at_rest = begun > first && activity.is_at_rest();
+            if at_rest && self.worker.open.len() > crowd {
+                return Poll::Ready(());
+            }
+            while look.as_mut().poll(cx).is_ready() {
+                if at_rest && begun == seen {
+                    return Poll::Ready(());
+                }
+                seen = begun;
+                look.as_mut().reset(Instant::now() + rest);
+            }
+            Poll::Pending
         })
-    };
-    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(worker.settings.head_bytes as u32)
-        .keep_alive_interval(worker.settings.head)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let mut phases = worker.shared.phases();
-    tokio::select! {
-        biased;
-        _ = connection.as_mut() => return,
-        // HTTP/2 can say that it ends without losing what is just being sent.
-        _ = phases.wait_for(|phase| *phase != Phase::Serving) => {}
+        .await;
     }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
-}
 
-async fn respond(
-    worker: &Arc<Worker>,
-    peer: &Peer,
-    ambiguous: &AtomicBool,
-    request: Request<hyper::body::Incoming>,
-) -> Result<Response<Body>, Infallible> {
-    if ambiguous.load(Relaxed) {
-        let page = Page::BadRequest("It has a length and a transfer coding.");
-        return Ok(page.answer(request.headers(), None));
+    async fn http2<S>(self: &Arc<Self>, mut io: ClientIo<S>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        io.stop_watching();
+        let service = {
+            let this = self.clone();
+            service_fn(move |request| {
+                let this = this.clone();
+                async move { this.respond(request).await }
+            })
+        };
+        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(self.worker.settings.head_bytes as u32)
+            .keep_alive_interval(self.worker.settings.head)
+            .serve_connection(TokioIo::new(io), service);
+        let mut connection = pin!(connection);
+        let mut phases = self.worker.shared.phases();
+        tokio::select! {
+            biased;
+            _ = connection.as_mut() => return,
+            () = self.unused() => {}
+            // HTTP/2 can say that it ends without losing what is just being sent.
+            _ = phases.wait_for(|phase| *phase != Phase::Serving) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
     }
-    Ok(exchange::answer(worker, peer, request).await)
+
+    /// Ends when no request was open for as long as a connection may be without one.
+    async fn unused(&self) {
+        let mut seen = self.activity.begun();
+        loop {
+            tokio::time::sleep(self.worker.settings.head).await;
+            let begun = self.activity.begun();
+            if self.activity.is_idle() && begun == seen {
+                return;
+            }
+            seen = begun;
+        }
+    }
+
+    async fn respond(
+        &self,
+        request: Request<hyper::body::Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        let open = self.activity.begin();
+        let response = match self.activity.is_ambiguous() {
+            true => Page::BadRequest("It has a length and a transfer coding.")
+                .answer(request.headers(), None),
+            false => exchange::answer(&self.worker, &self.peer, request).await,
+        };
+        Ok(response.map(|body| body.holding(open)))
+    }
 }

@@ -28,6 +28,8 @@ pub struct Control {
     pub socket: PathBuf,
     /// The build that this process runs.
     pub build: String,
+    /// The words that it was started with.
+    pub words: Vec<String>,
     /// The sockets that a successor gets.
     pub listeners: StdMutex<Vec<TcpListener>>,
     /// Told when a successor serves.
@@ -81,6 +83,7 @@ impl Control {
             Command::Identify => Reply::Proxy(Identity {
                 pid: std::process::id(),
                 build: self.build.clone(),
+                words: self.words.clone(),
                 listen: self.addresses(),
                 generation: self.shared.table().generation,
             }),

@@ -1,6 +1,7 @@
 //! One request and its answer: admitted to a color, sent to a service that accepts it, and never lost for a reason that
 //! waiting can mend.
 
+use super::access_log::Served;
 use super::body::Body;
 use super::headers::{Peer, set_request_id};
 use super::inspect::inspect;
@@ -10,7 +11,7 @@ use super::patience::Patience;
 use super::pool::Lease;
 use super::shared::{Admission, Phase};
 use super::stats::Ticket;
-use super::table::Site;
+use super::table::{Site, without_port};
 use super::tunnel::{Ends, Tunnel};
 use super::upload::{Progress, Upload};
 use super::worker::Worker;
@@ -35,10 +36,16 @@ pub async fn answer(
 ) -> Response<Body> {
     let id = set_request_id(request.headers_mut());
     let version = request.version();
+    let log = worker.settings.access_log.as_ref();
+    let entry = log.map(|log| log.entry(peer, &request, &id));
     let mut response = match inspect(&mut request) {
         Ok(host) => Exchange::new(worker, peer, host, id).run(request).await,
         Err(page) => page.answer(request.headers(), Some(&id)),
     };
+    if let Some(mut entry) = entry {
+        entry.answered(&response);
+        response = response.map(|body| body.noted(entry));
+    }
     if worker.shared.phase() == Phase::Yielding && version < Version::HTTP_2 {
         let headers = response.headers_mut();
         // A tunnel's head says `upgrade` there, and its connection is no HTTP connection any more.
@@ -87,6 +94,9 @@ impl<'a> Exchange<'a> {
     async fn run(&self, request: Request<Incoming>) -> Response<Body> {
         let host = self.host.to_str().unwrap_or_default();
         let settings = &self.worker.settings;
+        if let Some(elsewhere) = self.to_https(host, &request) {
+            return elsewhere;
+        }
         let mut outgoing = Outgoing::new(request, self.peer, &self.host, settings.silence);
         let mut patience = Patience::new(&self.worker.shared);
         let mut tried = None;
@@ -140,6 +150,25 @@ impl<'a> Exchange<'a> {
                 return self.page(&outgoing, Page::HoldRanOut);
             }
         }
+    }
+
+    /// The redirect to `https`, where the configuration wants it and the name leads anywhere.
+    fn to_https(&self, host: &str, request: &Request<Incoming>) -> Option<Response<Body>> {
+        let port = self.worker.settings.https_port?;
+        if self.peer.scheme(request.headers()) == "https" {
+            return None;
+        }
+        self.worker.shared.table().find(host)?;
+        let name = without_port(host);
+        let name = match name.contains(':') {
+            true => format!("[{name}]"),
+            false => name.to_owned(),
+        };
+        let target = match port {
+            443 => name,
+            port => format!("{name}:{port}"),
+        };
+        Some(redirect("https", &target, request.uri()))
     }
 
     fn page(&self, outgoing: &Outgoing, page: Page) -> Response<Body> {
@@ -247,6 +276,12 @@ impl<'a> Exchange<'a> {
     ) -> Response<Body> {
         let latency_us = monotonic_us().saturating_sub(self.arrived_us);
         ticket.answered(latency_us, response.status().is_server_error());
+        if self.worker.settings.access_log.is_some() {
+            response.extensions_mut().insert(Served {
+                env: site.route.env.clone(),
+                color: ticket.color(),
+            });
+        }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.upgrade(site, ticket, outgoing, response);
         }

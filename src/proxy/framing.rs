@@ -71,6 +71,11 @@ impl Framing {
         self.ambiguous
     }
 
+    /// Whether a request has begun and not ended.
+    pub fn is_inside(&self) -> bool {
+        !matches!(self.state, State::Target) || self.line.length > 0
+    }
+
     /// Follows what came next.
     pub fn follow(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {

@@ -50,6 +50,14 @@ impl Peer {
         }
     }
 
+    /// The client's address: the peer's or, if that is trusted and says so, the one that it speaks for.
+    pub fn client(&self, headers: &HeaderMap) -> String {
+        let said = headers.get(FORWARDED_FOR).filter(|_| self.trusted);
+        let last = said.and_then(|said| said.to_str().ok()?.rsplit(',').next());
+        let own = self.address.to_str().unwrap_or_default();
+        last.map_or(own, str::trim).to_owned()
+    }
+
     /// `http` or `https`, as the peer spoke it or, if it is trusted, as it says that the client did.
     pub fn scheme(&self, headers: &HeaderMap) -> &'static str {
         let said = headers.get(FORWARDED_PROTO).filter(|_| self.trusted);

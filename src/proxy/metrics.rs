@@ -2,7 +2,7 @@
 
 use crate::domain::{Color, EnvId};
 use crate::traffic::{ColorMeasure, Measure};
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 /// The upper ends of the latency buckets, in microseconds.
 const BUCKETS_US: [u64; 12] = [
@@ -111,6 +111,8 @@ fn latency(text: &mut String, labels: &str, color: &ColorMeasure) {
         all,
     );
     line(text, "latency_seconds_count", labels, all);
+    let sum = color.latency_sum_us as f64 / 1e6;
+    line(text, "latency_seconds_sum", labels, sum);
 }
 
 fn head(text: &mut String, name: &str, kind: &str, help: &str) {
@@ -121,7 +123,7 @@ fn head(text: &mut String, name: &str, kind: &str, help: &str) {
     );
 }
 
-fn line(text: &mut String, name: &str, labels: &str, value: u64) {
+fn line(text: &mut String, name: &str, labels: &str, value: impl Display) {
     let _ = writeln!(text, "teal_proxy_{name}{{{labels}}} {value}");
 }
 
@@ -134,6 +136,7 @@ mod tests {
         let mut measure = Measure::default();
         measure.colors.green.begun = 7;
         measure.colors.green.latency.record(1_500);
+        measure.colors.green.latency_sum_us = 1_500;
         let text = exposition(&[("arq/production".parse().unwrap(), measure)]);
         let labels = "app=\"arq\",environment=\"production\",color=\"green\"";
         for line in [
@@ -142,6 +145,7 @@ mod tests {
             format!("teal_proxy_latency_seconds_bucket{{{labels},le=\"0.001\"}} 0"),
             format!("teal_proxy_latency_seconds_bucket{{{labels},le=\"0.002\"}} 1"),
             format!("teal_proxy_latency_seconds_bucket{{{labels},le=\"+Inf\"}} 1"),
+            format!("teal_proxy_latency_seconds_sum{{{labels}}} 0.0015"),
         ] {
             assert!(
                 text.lines().any(|said| said == line),

@@ -1,9 +1,13 @@
 //! The data plane's process: `teal proxy`.
 
+mod access_log;
+mod activity;
+mod args;
 mod body;
 mod client_io;
 mod connection;
 mod control;
+mod error;
 mod exchange;
 mod framing;
 mod headers;
@@ -22,6 +26,7 @@ mod silence;
 mod stats;
 mod table;
 mod thread;
+mod tls;
 mod tunnel;
 mod upload;
 mod websocket;
@@ -30,7 +35,9 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use process::{ProxyError, main};
-pub use server::ProxyServer;
+pub use error::ProxyError;
+pub use process::main;
+pub use server::{Door, ProxyServer};
 pub use settings::Settings;
 pub use shared::Phase;
+pub use tls::{CertificateFiles, Certificates, TlsError};

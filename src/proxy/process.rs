@@ -1,18 +1,20 @@
 //! `teal proxy` from start to end: takes the sockets of the proxy that it replaces, serves, and hands them on.
 
+use super::args::Args;
 use super::control::{Control, read_routes};
+use super::error::ProxyError;
 use super::predecessors;
-use super::server::ProxyServer;
-use super::settings::Settings;
+use super::server::{Door, ProxyServer};
 use super::shared::Phase;
+use super::tls::Certificates;
 use crate::system::{handover, socket};
 use crate::traffic::{Command, Reply, THIS_PROGRAM, build_of, line, read};
 use clap::Parser;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,63 +25,8 @@ use tokio::sync::{Mutex, Notify};
 /// How long the proxy that is replaced may take to hand over and to step back.
 const HANDED_OVER: Duration = Duration::from_secs(5);
 
-/// What `teal proxy` is started with.
-#[derive(Debug, Clone, clap::Parser)]
-#[command(name = "teal proxy", about = "The data plane; `teal serve` starts it.")]
-struct Args {
-    /// The file with the routes.
-    #[arg(long, value_name = "FILE")]
-    state: PathBuf,
-    /// Where the control socket is made.
-    #[arg(long, value_name = "SOCKET")]
-    socket: PathBuf,
-    /// The addresses to serve on.
-    #[arg(long, value_name = "ADDRESS", required = true, num_args = 1..)]
-    listen: Vec<SocketAddr>,
-    /// Peers that are believed when they say for whom they speak.
-    #[arg(long, value_name = "ADDRESS", num_args = 1..)]
-    trusted: Vec<IpAddr>,
-}
-
-/// Why the proxy cannot serve.
-#[derive(Debug, thiserror::Error)]
-pub enum ProxyError {
-    /// The state file cannot be read or is not one.
-    #[error("{0}")]
-    State(String),
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {source}{}", hint(source))]
-    Listen {
-        /// Which.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The control socket cannot be made.
-    #[error("cannot listen on the control socket {}: {source}", path.display())]
-    Control {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Another proxy answers on the control socket and does not hand over.
-    #[error("the proxy that runs does not hand over its sockets: {0}")]
-    HandOver(io::Error),
-    /// Something that every process needs.
-    #[error("cannot start: {0}")]
-    Start(#[from] io::Error),
-}
-
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need `setcap cap_net_bind_service=+ep` on the program"
-        }
-        io::ErrorKind::AddrInUse => "; `ss -ltnp` names the process that does",
-        _ => "",
-    }
-}
+/// How often the files of the certificates are looked at.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Runs the process with the words after `teal proxy`, until it is told to end or a successor has taken over.
 pub fn main(words: &[OsString]) -> ExitCode {
@@ -115,18 +62,18 @@ fn start(args: &Args) -> Result<(), ProxyError> {
 
 async fn serve(args: &Args) -> Result<(), ProxyError> {
     let routes = read_routes(&args.state).map_err(ProxyError::State)?;
+    // Before anything is taken over: what cannot be used must not cost the proxy that runs.
+    let settings = args.settings()?;
     let (predecessor, mut inherited) = take_over(&args.socket).map_err(ProxyError::HandOver)?;
     let mut listeners = Vec::new();
-    for address in &args.listen {
-        listeners.push(listener(*address, &mut inherited)?);
+    for (address, _) in args.addresses() {
+        listeners.push(listener(address, &mut inherited)?);
     }
     drop(inherited);
-    let settings = Settings {
-        trusted: believed(&args.listen, &args.trusted),
-        ..Settings::default()
-    };
-    let accepting = clones(&listeners)?;
-    let server = ProxyServer::start(accepting, routes, settings.clone())?;
+    let server = ProxyServer::start(doors(args, &listeners)?, routes, settings.clone())?;
+    if let Some(certificates) = settings.tls.clone() {
+        tokio::spawn(refresh(certificates));
+    }
     let control = control(args, &server, listeners)?;
     let answering = listen(&args.socket)?;
     let answering = tokio::spawn(control.clone().serve(answering));
@@ -165,20 +112,6 @@ async fn serve(args: &Args) -> Result<(), ProxyError> {
     Ok(())
 }
 
-/// Who is believed when it says for whom it speaks: those that are named, and, where only this machine can connect, what
-/// connects from here, because then it is a proxy in front that brings the visitors (and their `https`).
-fn believed(listen: &[SocketAddr], named: &[IpAddr]) -> Vec<IpAddr> {
-    let is_behind = listen.iter().all(|address| address.ip().is_loopback());
-    let here = [
-        IpAddr::from(Ipv4Addr::LOCALHOST),
-        Ipv6Addr::LOCALHOST.into(),
-    ];
-    let named = named.iter().map(IpAddr::to_canonical);
-    named
-        .chain(here.into_iter().filter(|_| is_behind))
-        .collect()
-}
-
 fn control(
     args: &Args,
     server: &ProxyServer,
@@ -189,10 +122,19 @@ fn control(
         state: args.state.clone(),
         socket: args.socket.clone(),
         build: build_of(Path::new(THIS_PROGRAM))?,
+        words: spoken_words(),
         listeners: listeners.into(),
         released: Notify::new(),
         reloading: Mutex::new(()),
     }))
+}
+
+/// The words that this process was started with, after `teal proxy`.
+fn spoken_words() -> Vec<String> {
+    let words = std::env::args_os().skip(2);
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
 }
 
 /// What ends the process from outside.
@@ -286,8 +228,34 @@ fn listen(path: &Path) -> Result<UnixListener, ProxyError> {
     })
 }
 
-fn clones(listeners: &[TcpListener]) -> io::Result<Vec<TcpListener>> {
-    listeners.iter().map(TcpListener::try_clone).collect()
+fn doors(args: &Args, listeners: &[TcpListener]) -> io::Result<Vec<Door>> {
+    let doors = args.addresses().zip(listeners);
+    let opened = doors.map(|((_, tls), listener)| {
+        let listener = listener.try_clone()?;
+        Ok(Door { listener, tls })
+    });
+    opened.collect()
+}
+
+/// Follows changes of the certificates' files. What cannot be used is told once, and looked at again.
+async fn refresh(certificates: Arc<Certificates>) {
+    let mut told = None;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        match certificates.refresh() {
+            Ok(true) => tracing::info!("the certificates were read again"),
+            Ok(false) => {}
+            Err(error) => {
+                let error = error.to_string();
+                if told.as_ref() != Some(&error) {
+                    tracing::error!("the certificates stay as they were: {error}");
+                }
+                told = Some(error);
+                continue;
+            }
+        }
+        told = None;
+    }
 }
 
 /// Each connection takes two descriptors; the usual soft limit of 1024 is for programs that still use `select`.
@@ -296,22 +264,5 @@ fn raise_descriptor_limit() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // With fewer descriptors the proxy serves fewer connections, that is all.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proxy_in_front_is_believed_where_nobody_else_can_connect() {
-        let heard = |listen: &[&str]| {
-            let listen: Vec<SocketAddr> = listen.iter().map(|at| at.parse().unwrap()).collect();
-            believed(&listen, &["10.0.0.1".parse().unwrap()])
-        };
-        let here = "127.0.0.1".parse::<IpAddr>().unwrap();
-        assert!(heard(&["127.0.0.1:8080", "[::1]:8080"]).contains(&here));
-        assert!(!heard(&["127.0.0.1:8080", "0.0.0.0:80"]).contains(&here));
-        assert!(heard(&["0.0.0.0:80"]).contains(&"10.0.0.1".parse().unwrap()));
     }
 }

@@ -7,7 +7,7 @@ use super::thread::Handle;
 use super::worker::Worker;
 use crate::domain::RouteTable;
 use std::io;
-use std::net::TcpListener as StdTcpListener;
+use std::net::{SocketAddr, TcpListener as StdTcpListener, TcpStream as StdTcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -25,14 +25,23 @@ pub struct ProxyServer {
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
+/// Where connections come in.
+#[derive(Debug)]
+pub struct Door {
+    /// The socket that listens.
+    pub listener: StdTcpListener,
+    /// Whether TLS is spoken there.
+    pub tls: bool,
+}
+
 /// The workers, who get connections in turn; none once the process accepts no more.
 struct Workers(Vec<Handle>);
 
 impl ProxyServer {
-    /// Serves these routes on these listeners. Has to be called inside a Tokio runtime, which accepts the connections;
+    /// Serves these routes at these doors. Has to be called inside a Tokio runtime, which accepts the connections;
     /// they are served by threads of the proxy's own.
     pub fn start(
-        listeners: Vec<StdTcpListener>,
+        doors: Vec<Door>,
         routes: RouteTable,
         settings: Settings,
     ) -> io::Result<ProxyServer> {
@@ -50,10 +59,14 @@ impl ProxyServer {
         }
         let workers = Arc::new(Workers(handles));
         let mut acceptors = JoinSet::new();
-        for listener in listeners {
+        for Door { listener, tls } in doors {
             listener.set_nonblocking(true)?;
             let listener = TcpListener::from_std(listener)?;
-            acceptors.spawn(accept(listener, workers.clone(), shared.phases()));
+            let accepting = Accepting {
+                workers: workers.clone(),
+                tls,
+            };
+            acceptors.spawn(accepting.accept(listener, shared.phases()));
         }
         Ok(ProxyServer {
             shared,
@@ -95,39 +108,55 @@ impl ProxyServer {
     }
 }
 
-async fn accept(listener: TcpListener, workers: Arc<Workers>, mut phases: watch::Receiver<Phase>) {
-    let mut turn = 0;
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = phases.wait_for(|phase| *phase != Phase::Serving) => break,
+/// One door's way to the workers.
+struct Accepting {
+    workers: Arc<Workers>,
+    tls: bool,
+}
+
+impl Accepting {
+    async fn accept(self, listener: TcpListener, mut phases: watch::Receiver<Phase>) {
+        let mut turn = 0;
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = phases.wait_for(|phase| *phase != Phase::Serving) => break,
+            };
+            turn += 1;
+            match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
+                Ok((stream, peer)) => self.give(turn, stream, peer),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!("cannot accept connections: {error}");
+                    tokio::time::sleep(BREATH).await;
+                }
+            }
+        }
+        self.give_the_waiting(listener, *phases.borrow());
+    }
+
+    /// Connections that the kernel has accepted for us would be reset when the listener closes; when a successor has the
+    /// same listener, they wait for it there.
+    fn give_the_waiting(&self, listener: TcpListener, phase: Phase) {
+        if phase == Phase::Yielding {
+            return;
+        }
+        let Ok(listener) = listener.into_std() else {
+            return;
         };
-        turn += 1;
-        match accepted {
-            Ok((stream, peer)) => workers.give(turn, stream, peer),
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                tracing::error!("cannot accept connections: {error}");
-                tokio::time::sleep(BREATH).await;
+        let waiting = std::iter::from_fn(|| listener.accept().ok());
+        for (turn, (stream, peer)) in waiting.enumerate() {
+            if stream.set_nonblocking(true).is_ok() {
+                self.give(turn, stream, peer);
             }
         }
     }
-    give_the_waiting(listener, &workers, *phases.borrow());
-}
 
-/// Connections that the kernel has accepted for us would be reset when the listener closes; when a successor has the
-/// same listener, they wait for it there.
-fn give_the_waiting(listener: TcpListener, workers: &Workers, phase: Phase) {
-    if phase == Phase::Yielding {
-        return;
-    }
-    let Ok(listener) = listener.into_std() else {
-        return;
-    };
-    let waiting = std::iter::from_fn(|| listener.accept().ok());
-    for (turn, (stream, peer)) in waiting.enumerate() {
-        if stream.set_nonblocking(true).is_ok() {
-            workers.give_std(turn, Incoming { stream, peer });
+    fn give(&self, turn: usize, stream: StdTcpStream, peer: SocketAddr) {
+        let workers = &self.workers.0;
+        if let Some(worker) = workers.get(turn % workers.len().max(1)) {
+            let tls = self.tls;
+            worker.give(Incoming { stream, peer, tls });
         }
     }
 }
@@ -138,18 +167,4 @@ fn is_of_one_connection(error: &io::Error) -> bool {
         error.kind(),
         ConnectionAborted | ConnectionReset | Interrupted
     )
-}
-
-impl Workers {
-    fn give(&self, turn: usize, stream: tokio::net::TcpStream, peer: std::net::SocketAddr) {
-        if let Ok(stream) = stream.into_std() {
-            self.give_std(turn, Incoming { stream, peer });
-        }
-    }
-
-    fn give_std(&self, turn: usize, incoming: Incoming) {
-        if let Some(worker) = self.0.get(turn % self.0.len().max(1)) {
-            worker.give(incoming);
-        }
-    }
 }

@@ -1,6 +1,9 @@
 //! The proxy's limits.
 
+use super::access_log::AccessLog;
+use super::tls::Certificates;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Limits that hold for every connection.
@@ -10,6 +13,10 @@ pub struct Settings {
     pub head: Duration,
     /// How long nothing may move in a body, or while an answer is waited for.
     pub silence: Duration,
+    /// A connection without a request for so long gives its buffers back.
+    pub rest: Duration,
+    /// With more connections than this on one worker, each gives them back as soon as it has its answer.
+    pub crowd: usize,
     /// The longest head of a request, in bytes.
     pub head_bytes: usize,
     /// How many threads serve connections.
@@ -18,6 +25,12 @@ pub struct Settings {
     pub yielding: Duration,
     /// Peers that are believed when they say for whom they speak.
     pub trusted: Vec<IpAddr>,
+    /// What is shown to clients that speak TLS.
+    pub tls: Option<Arc<Certificates>>,
+    /// Where clients that speak without TLS are sent: to `https` on this port.
+    pub https_port: Option<u16>,
+    /// Where answered requests are written down.
+    pub access_log: Option<AccessLog>,
 }
 
 impl Default for Settings {
@@ -26,10 +39,15 @@ impl Default for Settings {
         Settings {
             head: Duration::from_secs(60),
             silence: Duration::from_secs(300),
+            rest: Duration::from_secs(1),
+            crowd: 1000,
             head_bytes: 64 * 1024,
             workers: cores.max(2),
             yielding: Duration::from_secs(90),
             trusted: Vec::new(),
+            tls: None,
+            https_port: None,
+            access_log: None,
         }
     }
 }

@@ -35,6 +35,7 @@ pub struct ColorStats {
     first_begun_us: AtomicU64,
     last_begun_us: AtomicU64,
     latency: Latency,
+    latency_sum_us: AtomicU64,
     silent: Notify,
 }
 
@@ -143,6 +144,7 @@ impl ColorStats {
             connect_failures: self.connect_failures.load(Relaxed),
             lost: self.lost.load(Relaxed),
             tunnels: self.tunnels.load(SeqCst),
+            latency_sum_us: self.latency_sum_us.load(Relaxed),
             latency: Histogram::from_counts(self.latency.0.iter().map(|count| count.load(Relaxed))),
             first_begun_us: instant(&self.first_begun_us),
             last_begun_us: instant(&self.last_begun_us),
@@ -185,6 +187,7 @@ impl Ticket {
     pub fn answered(&self, latency_us: u64, server_error: bool) {
         let stats = self.stats();
         stats.answered.fetch_add(1, Relaxed);
+        stats.latency_sum_us.fetch_add(latency_us, Relaxed);
         if server_error {
             stats.server_errors.fetch_add(1, Relaxed);
         }

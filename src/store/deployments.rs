@@ -88,6 +88,23 @@ pub fn was_tried(
         .exists(params![env.to_string(), commit.as_str()])?)
 }
 
+/// How many deployments of each environment are in each state.
+pub fn counts(connection: &Connection) -> Result<Vec<(EnvId, String, u64)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT env, state, COUNT(*) FROM deployments GROUP BY env, state ORDER BY env, state",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let mut counts = Vec::new();
+    for row in rows {
+        let (env, state, count): (String, String, i64) = row?;
+        // A row whose environment is no name is not Teal's; it is not worth failing all others for.
+        if let Ok(env) = env.parse() {
+            counts.push((env, state, count.unsigned_abs()));
+        }
+    }
+    Ok(counts)
+}
+
 fn body(row: &Row) -> rusqlite::Result<String> {
     row.get(0)
 }

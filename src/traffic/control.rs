@@ -90,6 +90,9 @@ pub struct Identity {
     pub pid: u32,
     /// The build: device, inode, size and modification time of the program file.
     pub build: String,
+    /// The words that it was started with; none from a build that does not tell.
+    #[serde(default)]
+    pub words: Vec<String>,
     /// The addresses it accepts on.
     pub listen: Vec<SocketAddr>,
     /// The generation of the table it serves by.

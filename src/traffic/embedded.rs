@@ -4,6 +4,7 @@
 use super::control::{Command, Identity, Reply, ask, build_of};
 use super::measure::Measure;
 use super::{STATE_FILE, TrafficError};
+use crate::config;
 use crate::domain::{Color, EnvId};
 use crate::system::files::{self, AtPath};
 use std::fs::{File, OpenOptions};
@@ -29,29 +30,29 @@ const TAIL: usize = 5;
 #[derive(Debug)]
 pub struct Embedded {
     program: PathBuf,
-    listen: Vec<SocketAddr>,
+    settings: config::Embedded,
     state_file: PathBuf,
     socket: PathBuf,
     log: PathBuf,
 }
 
 impl Embedded {
-    /// The proxy that `program` runs on these addresses; its routes, socket and log are in the state folder.
-    pub fn new(program: PathBuf, listen: Vec<SocketAddr>, state_dir: &Path) -> Embedded {
+    /// The proxy that `program` runs with these settings; its routes, socket and log are in the state folder.
+    pub fn new(program: PathBuf, settings: &config::Embedded, state_dir: &Path) -> Embedded {
         Embedded {
             program,
-            listen,
+            settings: settings.clone(),
             state_file: state_dir.join(STATE_FILE),
             socket: state_dir.join("run/proxy.sock"),
             log: state_dir.join("run/proxy.log"),
         }
     }
 
-    /// Starts the proxy if none answers, and replaces one that is of another build or listens elsewhere.
+    /// Starts the proxy if none answers, and replaces one that is of another build or was started with other words.
     pub async fn ensure_running(&self) -> Result<(), TrafficError> {
         let build = build_of(&self.program).map_err(TrafficError::Program)?;
         match self.identify().await {
-            Ok(identity) if identity.build == build && self.listens(&identity) => Ok(()),
+            Ok(identity) if identity.build == build && identity.words == self.words() => Ok(()),
             Ok(old) => self.start(Some(old.pid)).await,
             Err(_) => self.start(None).await,
         }
@@ -124,12 +125,31 @@ impl Embedded {
         }
     }
 
-    fn listens(&self, identity: &Identity) -> bool {
-        let bound = &identity.listen;
-        let fits = |(wanted, bound): (&SocketAddr, &SocketAddr)| {
-            wanted.ip() == bound.ip() && [0, bound.port()].contains(&wanted.port())
-        };
-        self.listen.len() == bound.len() && self.listen.iter().zip(bound).all(fits)
+    /// What the proxy is started with, after `proxy`.
+    fn words(&self) -> Vec<String> {
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        let settings = &self.settings;
+        let mut words = vec!["--state".to_owned(), path(&self.state_file)];
+        words.extend(["--socket".to_owned(), path(&self.socket)]);
+        list(&mut words, "--listen", &settings.listen);
+        list(&mut words, "--trusted", &settings.trusted);
+        if let Some(tls) = &settings.tls {
+            list(&mut words, "--tls-listen", &tls.listen);
+            for pair in &tls.certificates {
+                words.extend([
+                    "--certificate".to_owned(),
+                    path(&pair.cert),
+                    path(&pair.key),
+                ]);
+            }
+        }
+        if settings.redirect_http {
+            words.push("--redirect-http".to_owned());
+        }
+        if let Some(log) = &settings.access_log {
+            words.extend(["--access-log".to_owned(), path(log)]);
+        }
+        words
     }
 
     /// Starts a proxy and waits until it answers; when it replaces one, until that one has stepped back.
@@ -159,10 +179,7 @@ impl Embedded {
         program
             .arg0("teal")
             .arg("proxy")
-            .args([Path::new("--state"), &self.state_file])
-            .args([Path::new("--socket"), &self.socket])
-            .arg("--listen")
-            .args(self.listen.iter().map(SocketAddr::to_string))
+            .args(self.words())
             // It outlives the one who starts it, so it takes nothing of it along.
             .env_clear()
             .current_dir("/")
@@ -191,6 +208,14 @@ impl Embedded {
             log: self.log.clone(),
             tail: tail(&self.log).unwrap_or_default(),
         }
+    }
+}
+
+/// The option with all its values, if it has any.
+fn list(words: &mut Vec<String>, option: &str, values: &[impl ToString]) {
+    if !values.is_empty() {
+        words.push(option.to_owned());
+        words.extend(values.iter().map(ToString::to_string));
     }
 }
 

@@ -37,6 +37,9 @@ pub struct ColorMeasure {
     pub tunnels: u64,
     /// From a request's arrival to the head of its answer, in microseconds.
     pub latency: Histogram,
+    /// The sum of the same times.
+    #[serde(default)]
+    pub latency_sum_us: u64,
     /// When this color was given a request for the first time since it got its share.
     pub first_begun_us: Option<u64>,
     /// When this color was given a request for the last time.
@@ -83,6 +86,7 @@ impl ColorMeasure {
         self.lost += other.lost;
         self.tunnels += other.tunnels;
         self.latency.merge(&other.latency);
+        self.latency_sum_us += other.latency_sum_us;
         self.first_begun_us = [self.first_begun_us, other.first_begun_us]
             .into_iter()
             .flatten()

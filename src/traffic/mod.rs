@@ -53,9 +53,9 @@ impl Traffic {
     pub fn open(server: &config::Server) -> Result<Traffic, TrafficError> {
         let file = server.state_dir.join(STATE_FILE);
         let mover = match &server.proxy {
-            config::Proxy::Embedded { listen } => {
+            config::Proxy::Embedded(settings) => {
                 let program = PathBuf::from(THIS_PROGRAM);
-                Mover::Embedded(Embedded::new(program, listen.clone(), &server.state_dir))
+                Mover::Embedded(Embedded::new(program, settings, &server.state_dir))
             }
             config::Proxy::Nginx(settings) => {
                 Mover::Nginx(Nginx::new(settings.clone(), file.clone()))

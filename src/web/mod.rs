@@ -1,7 +1,8 @@
 //! What the server answers over HTTP. On its socket (`run/teal.sock`, for people who may log in here) the API and the
-//! hooks; on its TCP address webhooks, the health check and a page per deployment that shows nothing private.
+//! hooks; on its TCP address webhooks, the health check, metrics and a page per deployment that shows nothing private.
 
 mod api;
+mod metrics;
 mod pages;
 mod refusal;
 pub mod stream;
@@ -21,6 +22,7 @@ use tokio::net::UnixListener;
 pub fn outside() -> Router<Worker> {
     Router::new()
         .route("/healthz", get(pages::healthz))
+        .route("/metrics", get(metrics::metrics))
         .route("/", get(pages::environments))
         .route("/deployments/{id}", get(pages::deployment))
 }

@@ -141,7 +141,10 @@ fn the_full_example_names_every_key() {
         (server_keys::ENVIRONMENT.keys, SERVER),
         (
             server_keys::PROXY.keys,
-            include_str!("../../../config/nginx.toml"),
+            concat!(
+                include_str!("../../../config/nginx.toml"),
+                include_str!("../../../config/teal.toml")
+            ),
         ),
         (recipe_keys::RECIPE.keys, RECIPE),
         (recipe_keys::BUILD.keys, RECIPE),

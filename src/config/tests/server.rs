@@ -34,7 +34,7 @@ fn an_environment_needs_nothing_but_its_name() {
     assert_eq!(server.public_url, "http://127.0.0.1:9000");
     assert_eq!((server.build_slots, server.ssh_host), (1, None));
     assert!(
-        matches!(server.proxy, Proxy::Embedded { listen } if listen[0].to_string() == "0.0.0.0:80")
+        matches!(server.proxy, Proxy::Embedded(embedded) if embedded.listen[0].to_string() == "0.0.0.0:80")
     );
 }
 

@@ -1,4 +1,5 @@
-use super::{wrong, wrong_app, wrong_env};
+use super::{good, wrong, wrong_app, wrong_env};
+use crate::config::Proxy;
 use insta::assert_snapshot;
 
 #[test]
@@ -180,4 +181,93 @@ fn nothing_is_shared_by_two_environments() {
     1 | [proxy]
       |  ^^^^^
     ");
+}
+
+#[test]
+fn tls_needs_an_address_a_certificate_and_its_key() {
+    let files = "certificates = [{ cert = '/a.pem', key = '/a.key' }]";
+    let typed = format!(
+        "[proxy]\ntls = {{ listen = '0.0.0.0:443', {files} }}\nredirect_http = true\ntrusted = '::1'\naccess_log = '/a.log'"
+    );
+    let Proxy::Embedded(embedded) = good(&typed).proxy else {
+        panic!("it is not nginx")
+    };
+    let tls = embedded.tls.unwrap();
+    assert_eq!(tls.listen[0].to_string(), "0.0.0.0:443");
+    assert_eq!(
+        (&tls.certificates[0].cert, &tls.certificates[0].key),
+        (&"/a.pem".into(), &"/a.key".into())
+    );
+    assert!(embedded.redirect_http && embedded.trusted[0].is_loopback());
+    assert_eq!(embedded.access_log, Some("/a.log".into()));
+
+    let wrong_tls = |tls: &str| wrong(&format!("[proxy]\ntls = {{ {tls} }}"));
+    assert_snapshot!(wrong_tls(files), @r#"
+    teal.toml:2:1: `tls` needs `listen`
+      |
+    2 | tls = …
+      | ^^^ write { listen = ["0.0.0.0:443"], certificates = [{ cert = "/…/fullchain.pem", key = "/…/privkey.pem" }] }
+    "#);
+    assert_snapshot!(wrong_tls("listen = '0.0.0.0:443', certificates = []"), @r#"
+    teal.toml:2:1: `tls` needs `certificates`
+      |
+    2 | tls = …
+      | ^^^ write { listen = ["0.0.0.0:443"], certificates = [{ cert = "/…/fullchain.pem", key = "/…/privkey.pem" }] }
+    "#);
+    assert_snapshot!(wrong_tls("listen = '0.0.0.0:443', certificates = [{ cert = '/a.pem' }]"), @r"
+    teal.toml:2:33: a certificate needs `key`, the path of a PEM file
+      |
+    2 | tls = { listen = '0.0.0.0:443', certificates = …
+      |                                 ^^^^^^^^^^^^
+    ");
+    assert_snapshot!(wrong_tls("listen = '0.0.0.0:443', certificates = [{ cert = 'a.pem', key = '/a.key' }]"), @r"
+    teal.toml:2:58: `cert` must be an absolute path
+      |
+    2 | tls = { listen = '0.0.0.0:443', certificates = [{ cert = 'a.pem', key = …
+      |                                                          ^^^^^^^
+    ");
+    assert_snapshot!(wrong_tls(&format!("listen = '0.0.0.0:80', {files}")), @r"
+    teal.toml:1:2: two listeners want the same address: 0.0.0.0:80 and 0.0.0.0:80
+      |
+    1 | [proxy]
+      |  ^^^^^
+    ");
+    assert_snapshot!(wrong("[proxy]\nredirect_http = true"), @r"
+    teal.toml:2:1: `redirect_http` would send everybody to https, where nobody listens
+      |
+    2 | redirect_http = …
+      | ^^^^^^^^^^^^^ give [proxy] a `tls`
+    ");
+    assert_snapshot!(wrong("[proxy]\nredirect_http = 'yes'"), @r"
+    teal.toml:2:17: `redirect_http` must be true or false, not a string
+      |
+    2 | redirect_http = 'yes'
+      |                 ^^^^^
+    ");
+    assert_snapshot!(wrong("[proxy]\ntrusted = ['10.0.0.0/8']"), @r#"
+    teal.toml:2:12: "10.0.0.0/8" is not an address
+      |
+    2 | trusted = ['10.0.0.0/8']
+      |            ^^^^^^^^^^^^ write it as "127.0.0.1" or "::1"
+    "#);
+    assert_snapshot!(wrong("[proxy]\nkind = 'nginx'\naccess_log = '/a.log'"), @r#"
+    teal.toml:3:1: `access_log` means something with `kind = "embedded"` only
+      |
+    3 | access_log = …
+      | ^^^^^^^^^^
+    "#);
+}
+
+#[test]
+fn people_are_shown_the_address_that_they_can_reach() {
+    let url = |proxy: &str| good(&format!("[proxy]\n{proxy}")).proxy.url("arq.ru");
+    let tls = |port: u16| {
+        format!(
+            "tls = {{ listen = '0.0.0.0:{port}', certificates = [{{ cert = '/a', key = '/b' }}] }}"
+        )
+    };
+    assert_eq!(url(""), "http://arq.ru");
+    assert_eq!(url("listen = '127.0.0.1:8080'"), "http://arq.ru:8080");
+    assert_eq!(url(&tls(443)), "https://arq.ru");
+    assert_eq!(url(&tls(8443)), "https://arq.ru:8443");
 }

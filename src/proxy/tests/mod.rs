@@ -2,8 +2,10 @@
 
 mod failures;
 mod messages;
+mod resting;
 mod routing;
 mod smuggling;
 mod switching;
+mod tls;
 mod websockets;
 mod world;

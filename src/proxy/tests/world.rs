@@ -1,5 +1,5 @@
 use crate::domain::{Color, EnvId, Redirect, Route, RouteTable, Upstreams};
-use crate::proxy::{ProxyServer, Settings};
+use crate::proxy::{Door, ProxyServer, Settings};
 use crate::traffic::Measure;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -93,7 +93,11 @@ impl World {
         };
         let listener = StdTcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let server = ProxyServer::start(vec![listener], table.clone(), settings.clone()).unwrap();
+        let door = Door {
+            listener,
+            tls: settings.tls.is_some(),
+        };
+        let server = ProxyServer::start(vec![door], table.clone(), settings.clone()).unwrap();
         World {
             server,
             address,
