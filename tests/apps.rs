@@ -1,0 +1,43 @@
+//! Apps as people write them, and the words that their owners read when one of them misbehaves.
+
+use crate::harness::{App, Teal};
+
+const HOST: &str = "production.shop.test";
+
+#[track_caller]
+fn push(app: &App) -> String {
+    let pushed = app.git().push(["production", "main"]);
+    assert_eq!(pushed.code, 0, "{}", pushed.stderr);
+    pushed.stderr
+}
+
+#[test]
+fn a_failure_shows_what_this_release_printed_and_nothing_of_the_one_before() {
+    let teal = Teal::shop();
+    let app = teal.client("shop");
+    push(&app);
+    app.fault("exit");
+    let first = push(&app);
+    assert!(first.contains("cannot read the configuration"), "{first}");
+    app.fault("exit-after-first");
+    let second = push(&app);
+    assert!(second.contains("exited with code 7"), "{second}");
+    assert!(second.contains("listens on 127.0.0.1"), "{second}");
+    assert!(!second.contains("cannot read the"), "{second}");
+    assert_eq!(teal.serves(HOST), "v1");
+}
+
+#[test]
+fn the_cause_of_a_failed_command_is_shown_though_pages_of_advice_follow_it() {
+    let teal = Teal::shop();
+    let app = teal.client("shop");
+    app.recipe(
+        "[build]\ninstall = \"echo 'npm error code EUSAGE'; echo 'npm error Missing: left-pad from lock file'; \
+         for n in $(seq 60); do echo npm advice $n; done; exit 1\"",
+    );
+    app.version("v2");
+    let pushed = push(&app);
+    assert!(pushed.contains("| npm error Missing: left-pad"), "{pushed}");
+    assert!(pushed.contains("lines left out"), "{pushed}");
+    assert!(pushed.contains("| npm advice 60"), "{pushed}");
+}
