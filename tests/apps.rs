@@ -41,3 +41,23 @@ fn the_cause_of_a_failed_command_is_shown_though_pages_of_advice_follow_it() {
     assert!(pushed.contains("lines left out"), "{pushed}");
     assert!(pushed.contains("| npm advice 60"), "{pushed}");
 }
+
+#[test]
+fn a_missing_program_and_where_it_is_looked_for_are_named() {
+    let teal = Teal::shop();
+    let app = teal.client("shop");
+    app.recipe("[build]\ninstall = \"no-such-packager install\"");
+    app.version("v2");
+    let pushed = push(&app);
+    let next = "next: install the missing program where ";
+    assert!(pushed.contains("(command not found)"), "{pushed}");
+    assert!(pushed.contains(next), "{pushed}");
+}
+
+#[test]
+fn an_app_with_one_environment_is_found_by_its_own_name() {
+    let teal = Teal::shop();
+    let told = teal.cli(["status", "shop"]).ok();
+    assert!(told.contains("shop/production"), "{told}");
+    assert_eq!(teal.cli(["status", "shops"]).code, 2);
+}
