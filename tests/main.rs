@@ -13,6 +13,7 @@
 )]
 mod harness;
 
+mod apps;
 mod bad_services;
 mod cli;
 mod gate;

@@ -48,6 +48,7 @@ pub(super) fn slot(color: Color, id: DeploymentId, start: &str, subject: &str) -
         commit: Some(commit(start)),
         subject: Some(subject.to_owned()),
         deployment: Some(id),
+        served: true,
         processes: [("web".to_owned(), 4711)].into(),
     }
 }
@@ -60,6 +61,7 @@ pub(super) fn empty(color: Color) -> SlotStatus {
         commit: None,
         subject: None,
         deployment: None,
+        served: false,
         processes: Default::default(),
     }
 }

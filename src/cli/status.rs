@@ -137,6 +137,7 @@ fn other(status: &EnvironmentStatus, now_ms: i64) -> Line {
             Some(until) if until > now_ms => format!("warm {}", span(until - now_ms)),
             _ => "warm".to_owned(),
         },
+        Some(slot) if !slot.served => "failed".to_owned(),
         Some(_) => "cold".to_owned(),
         None => return plain(""),
     };

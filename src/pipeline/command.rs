@@ -5,7 +5,7 @@ use super::place::Sight;
 use super::run::Run;
 use crate::domain::Step;
 use crate::service::{Job, JobEnd, JobExit};
-use crate::system::files;
+use crate::system::{files, users};
 use std::time::Duration;
 
 /// Runs one of the recipe's commands to its end.
@@ -37,8 +37,18 @@ pub async fn command(
 }
 
 fn judge(run: &Run<'_>, step: Step, line: &str, end: JobEnd) -> Result<(), Stop> {
-    let cause = match end.exit {
+    let log = format!("teal logs {} shows the whole output of {step}", run.id());
+    let next = match &end.exit {
         JobExit::Exited(exit) if exit.is_success() => return Ok(()),
+        // The shell's code for a program that it does not find.
+        JobExit::Exited(exit) if exit.code == Some(127) => format!(
+            "install the missing program where {} finds it on this server ({}), and push again; {log}",
+            users::own().name,
+            users::search_path()
+        ),
+        _ => log,
+    };
+    let cause = match end.exit {
         JobExit::Exited(exit) => format!("`{}` {exit}", shown(line)),
         JobExit::DeadlinePassed(deadline) => format!(
             "`{}` did not end within {} and was killed with everything it had started",
@@ -49,7 +59,6 @@ fn judge(run: &Run<'_>, step: Step, line: &str, end: JobEnd) -> Result<(), Stop>
             return Err(Stop::Cancelled(run.cancel.pulled().unwrap_or_default()));
         }
     };
-    let next = format!("teal logs {} shows the whole output of {step}", run.id());
     Err(Trouble::new(cause).tail(end.tail).next(next).into())
 }
 

@@ -167,7 +167,18 @@ impl fmt::Display for Stopped {
         match self.how {
             How::Gone => f.write_str("had ended"),
             How::Term => f.write_str("stopped"),
-            How::Kill => write!(f, "killed ({} processes)", self.killed),
+            How::Kill => {
+                let processes = if self.killed == 1 {
+                    "process"
+                } else {
+                    "processes"
+                };
+                write!(
+                    f,
+                    "did not end when asked to and was killed ({} {processes})",
+                    self.killed
+                )
+            }
         }
     }
 }

@@ -69,4 +69,15 @@ mod tests {
         green  port 3001   warm 7 min   99887766a of deployment 41  web 4711
         ");
     }
+
+    #[test]
+    fn a_release_that_never_served_is_not_called_cold() {
+        let mut failed = samples::slot(Color::Green, 43, "99887766a", "Broken");
+        failed.served = false;
+        failed.processes.clear();
+        let blue = samples::slot(Color::Blue, 42, "1a2b3c4d5", "Fix the login form");
+        let status = samples::environment("arq/production", vec![blue, failed]);
+        let text = &lines(&status, NOW)[3].text;
+        insta::assert_snapshot!(text, @"  green  port 3001   failed       99887766a of deployment 43");
+    }
 }

@@ -68,7 +68,8 @@ async fn only_ours(
     )))
 }
 
-/// Finds the environment that somebody typed.
+/// Finds the environment that somebody typed: by its name, by `app/environment`, or by the app's name where that app has
+/// only one.
 fn pick(tools: &Tools, which: &Which) -> Result<EnvId, Refusal> {
     let (app, name) = match which.env.split_once('/') {
         Some((app, name)) => (Some(app), name),
@@ -86,7 +87,10 @@ fn pick(tools: &Tools, which: &Which) -> Result<EnvId, Refusal> {
         .collect();
     match found.as_slice() {
         [one] => Ok((**one).clone()),
-        [] => Err(unknown(&all, app, name)),
+        [] => match (app, only_one_of(&all, name)) {
+            (None, Some(id)) => Ok(id.clone()),
+            _ => Err(unknown(&all, app, name)),
+        },
         several => {
             let names: Vec<String> = several.iter().map(ToString::to_string).collect();
             Err(
@@ -95,6 +99,12 @@ fn pick(tools: &Tools, which: &Which) -> Result<EnvId, Refusal> {
             )
         }
     }
+}
+
+fn only_one_of<'a>(all: &[&'a EnvId], app: &str) -> Option<&'a EnvId> {
+    let mut its = all.iter().filter(|id| id.app.as_str() == app);
+    let first = its.next()?;
+    its.next().is_none().then_some(first)
 }
 
 fn unknown(all: &[&EnvId], app: Option<&str>, name: &str) -> Refusal {

@@ -96,6 +96,7 @@ async fn slot(
         commit: release.map(|release| release.commit.clone()),
         subject: release.and_then(|release| tools.subject(&env.id.app, &release.commit)),
         deployment: release.map(|release| release.deployment),
+        served: release.is_some_and(|release| release.served),
         processes,
     })
 }

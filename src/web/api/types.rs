@@ -153,6 +153,8 @@ pub struct SlotStatus {
     pub subject: Option<String>,
     /// The deployment that made it.
     pub deployment: Option<DeploymentId>,
+    /// Whether that release ever served: one that failed before is nothing to go back to.
+    pub served: bool,
     /// The processes that run, by name, with their pids.
     pub processes: BTreeMap<String, i32>,
 }
