@@ -8,10 +8,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
-/// How often the proxy is looked at.
-const PROXY: Duration = Duration::from_secs(1);
+/// How often the proxy is looked at while it is well: its end is noticed at once.
+const PROXY: Duration = Duration::from_secs(10);
+/// How long to wait between two tries to start it, at first.
+const AGAIN: Duration = Duration::from_millis(100);
 /// How soon after a change it is looked which services run, so that a burst of events is one look.
 const SETTLE: Duration = Duration::from_secs(1);
 /// How often it is looked when nothing changes.
@@ -26,11 +28,9 @@ pub async fn watch(tools: Arc<Tools>) {
 }
 
 async fn proxy(tools: &Tools) {
-    let mut ticks = interval(PROXY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut down = false;
+    let mut patience = AGAIN;
     loop {
-        ticks.tick().await;
         let answers = tools.traffic.ensure_running().await;
         // Said once: a log that repeats itself every second helps nobody.
         match &answers {
@@ -39,6 +39,16 @@ async fn proxy(tools: &Tools) {
             _ => {}
         }
         down = answers.is_err();
+        if down {
+            sleep(patience).await;
+            patience = (patience * 2).min(PROXY);
+            continue;
+        }
+        patience = AGAIN;
+        tokio::select! {
+            () = tools.traffic.gone() => tracing::warn!("the proxy is gone; it is started again"),
+            () = sleep(PROXY) => {}
+        }
     }
 }
 

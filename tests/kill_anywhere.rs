@@ -3,7 +3,7 @@
 //!
 //! The suite tries some of the instants, chosen by a printed seed; `scripts/faults.sh` tries all of them.
 
-use crate::harness::{App, LONG, Teal, wait_until};
+use crate::harness::{App, LONG, Teal, get, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fs;
@@ -133,4 +133,31 @@ fn a_kill_at_any_place_loses_nothing_and_converges() {
         eprintln!("place {place} of {}: {name}", places.len());
         killed_at(place, name);
     }
+}
+
+/// The proxy of a scenario's server.
+fn proxy_of(teal: &Teal) -> i32 {
+    let state = teal.state_dir().join("proxy.json").display().to_string();
+    let is_proxy = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        line.contains(" proxy ") && line.contains(&state)
+    };
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let mut pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.find(is_proxy).expect("the proxy runs")
+}
+
+#[test]
+fn a_proxy_that_is_killed_comes_back_by_itself() {
+    let teal = Teal::shop();
+    let app = teal.client("shop");
+    app.git().push(["production", "main"]);
+    assert_eq!(teal.serves(HOST), "v1");
+    let killed = proxy_of(&teal);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(killed), Signal::SIGKILL).unwrap();
+    wait_until(LONG, "another proxy answers", || {
+        get(teal.proxy(), HOST, "/").is_ok_and(|answer| answer.body.trim() == "v1")
+    });
+    assert_ne!(proxy_of(&teal), killed);
 }

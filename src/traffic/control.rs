@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 /// What a proxy can be asked.
@@ -123,6 +123,15 @@ pub async fn ask(path: &Path, command: &Command, within: Duration) -> io::Result
         read(&answer)
     };
     tokio::time::timeout(within, conversation).await?
+}
+
+/// Waits until whoever listens at this path is gone: the kernel closes its sockets at that moment. Returns at once when
+/// nobody listens.
+pub async fn until_gone(path: &Path) -> io::Result<()> {
+    let stream = socket::connect(path)?;
+    stream.set_nonblocking(true)?;
+    // It says nothing unasked, so whatever ends the reading ends the waiting.
+    UnixStream::from_std(stream)?.read_u8().await.map(drop)
 }
 
 /// A word as one line.

@@ -1,7 +1,7 @@
 //! Teal's own data plane, seen from the server: a process that is started once, told of every route change, and replaced
 //! when the program is.
 
-use super::control::{Command, Identity, Reply, ask, build_of};
+use super::control::{Command, Identity, Reply, ask, build_of, until_gone};
 use super::measure::Measure;
 use super::{STATE_FILE, TrafficError};
 use crate::config;
@@ -56,6 +56,12 @@ impl Embedded {
             Ok(old) => self.start(Some(old.pid)).await,
             Err(_) => self.start(None).await,
         }
+    }
+
+    /// Waits until the proxy that answers now is gone.
+    pub async fn gone(&self) {
+        // However the waiting ends, the proxy is looked at next.
+        let _ = until_gone(&self.socket).await;
     }
 
     /// The addresses that the proxy accepts on.

@@ -79,6 +79,14 @@ impl Traffic {
         .await
     }
 
+    /// Waits until the proxy is gone; under nginx, which is somebody else's, for ever.
+    pub async fn gone(&self) {
+        match &self.0.mover {
+            Mover::Embedded(proxy) => proxy.gone().await,
+            Mover::Nginx(_) => std::future::pending().await,
+        }
+    }
+
     /// Makes these routes known, as the configuration declares them. What only deployments change stays as it was:
     /// shares, maintenance, and the ports of a color that gets requests.
     pub async fn declare(&self, routes: Vec<Route>) -> Result<(), TrafficError> {
