@@ -108,6 +108,9 @@ async fn visit(state: Rc<State>) {
         if outcome.is_ascii_uppercase() {
             connection = None;
         }
+        if state.how.pause > 0 {
+            tokio::time::sleep(Duration::from_millis(state.how.pause)).await;
+        }
         if outcome == outcome::REFUSED {
             tokio::time::sleep(REFUSED).await;
         }

@@ -63,6 +63,9 @@ struct Drive {
     /// Every so many requests one is a POST; none with zero.
     #[arg(long, default_value_t = 3)]
     post_every: u64,
+    /// How long each connection waits after an answer, in milliseconds; without it, as fast as answers come.
+    #[arg(long, default_value_t = 0)]
+    pause: u64,
     /// Where to write the requests down.
     #[arg(long)]
     record: PathBuf,

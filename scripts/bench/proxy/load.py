@@ -11,10 +11,11 @@ LOST = {"C": "refused", "R": "reset", "T": "silent", "5": "status", "W": "wrong"
 class Load:
     """Requests that go on until they are stopped."""
 
-    def __init__(self, world, port, name, requests=0, at_most=180, connections=64):
+    def __init__(self, world, port, name, requests=0, at_most=180, connections=64, pause=0):
         self.world, self.record = world, world.path(name + ".record")
         words = ["--target", f"127.0.0.1:{port}", "--connections", str(connections)]
         words += ["--requests", str(requests), "--at-most", str(at_most), "--record", self.record]
+        words += ["--pause", str(pause)]
         self.process = run(world, "drive", *words)
         said(self.process, "begun")
 

@@ -31,7 +31,7 @@ http {{
 HAPROXY = """
 global
   nbthread 2
-  maxconn 20000
+  maxconn 4000
 defaults
   mode http
   timeout connect 5s
@@ -48,14 +48,13 @@ frontend front
   unique-id-header X-Request-Id
   default_backend back
 backend back
-  server service 127.0.0.1:{service} maxconn 20000
+  server service 127.0.0.1:{service} maxconn 4000
 """
 
 CADDY = """
 {{
   admin off
   auto_https off
-  persist_config off
 }}
 http://:{port} {{
   bind 127.0.0.1
