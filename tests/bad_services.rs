@@ -15,7 +15,8 @@ fn pushed(fault: &str) -> String {
     assert!(good.stderr.contains("LIVE"), "{}", good.stderr);
     app.fault(fault);
     let told = app.git().push(["production", "main"]).stderr;
-    assert_eq!(teal.states(), ["live", "failed"], "{told}");
+    let ends = ["failed", "rolled_back"];
+    assert!(ends.contains(&teal.states()[1].as_str()), "{told}");
     assert_eq!(teal.serves(HOST), "v1", "{told}");
     let status = teal.json(["status"]);
     let slots = status["environments"][0]["slots"].as_array().unwrap();
