@@ -9,6 +9,7 @@ pub mod files;
 pub mod folder;
 pub mod git;
 pub mod handover;
+pub mod https;
 pub mod lock;
 pub mod notify;
 pub mod ports;

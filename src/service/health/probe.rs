@@ -1,5 +1,6 @@
 use crate::config::Health;
 use crate::service::supervisor::readable;
+use crate::system::https;
 use reqwest::header::{HOST, HeaderMap, LOCATION, USER_AGENT};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -120,14 +121,8 @@ pub async fn probe_once(probe: &Probe) -> Attempt {
 }
 
 /// No proxies, no redirects, and no connection kept: each probe is a first visit.
-static CLIENT: LazyLock<Option<reqwest::Client>> = LazyLock::new(|| {
-    reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .pool_max_idle_per_host(0)
-        .build()
-        .ok()
-});
+static CLIENT: LazyLock<Option<reqwest::Client>> =
+    LazyLock::new(|| https::loopback().pool_max_idle_per_host(0).build().ok());
 
 fn unanswered(error: &reqwest::Error, path: &str) -> Attempt {
     let mut reason: &dyn std::error::Error = error;
