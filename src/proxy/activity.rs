@@ -37,7 +37,12 @@ impl Activity {
 
     /// Whether nothing at all is under way: no request open or half received, no answer half sent.
     pub fn is_at_rest(&self) -> bool {
-        self.is_idle() && !self.inside.load(Relaxed) && !self.blocked.load(Relaxed)
+        self.is_idle() && !self.inside.load(Relaxed) && !self.is_blocked()
+    }
+
+    /// Whether the client has not yet taken all that was written.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.load(Relaxed)
     }
 
     /// Whether a request came that has both a length and a transfer coding.

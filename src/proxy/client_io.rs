@@ -2,6 +2,7 @@
 
 use super::activity::Activity;
 use super::framing::Framing;
+use super::interim::Interim;
 use super::silence::Idle;
 use bytes::{Buf, Bytes};
 use std::future::poll_fn;
@@ -22,17 +23,25 @@ pub struct ClientIo<S> {
     unread: Bytes,
     framing: Option<Framing>,
     activity: Arc<Activity>,
+    interim: Arc<Interim>,
     idle: Idle,
 }
 
 impl<S> ClientIo<S> {
-    /// Watches the stream; a client that takes nothing for `silence` is cut.
-    pub fn new(stream: S, activity: Arc<Activity>, silence: Duration) -> ClientIo<S> {
+    /// Watches the stream; a client that takes nothing for `silence` is cut. What is to be said ahead of an answer goes out
+    /// between the writes of the library that serves it.
+    pub fn new(
+        stream: S,
+        activity: Arc<Activity>,
+        interim: Arc<Interim>,
+        silence: Duration,
+    ) -> ClientIo<S> {
         ClientIo {
             stream,
             unread: Bytes::new(),
             framing: Some(Framing::default()),
             activity,
+            interim,
             idle: Idle::new(silence),
         }
     }
@@ -116,13 +125,22 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientIo<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> ClientIo<S> {
+    fn say_first(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.interim.poll_write(&mut self.stream, cx)
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let written = match self.say_first(cx) {
+            Poll::Ready(Ok(())) => Pin::new(&mut self.stream).poll_write(cx, bytes),
+            unsaid => unsaid.map_ok(|()| 0),
+        };
         self.written(cx, written)
     }
 
@@ -131,7 +149,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
+        let written = match self.say_first(cx) {
+            Poll::Ready(Ok(())) => Pin::new(&mut self.stream).poll_write_vectored(cx, pieces),
+            unsaid => unsaid.map_ok(|()| 0),
+        };
         self.written(cx, written)
     }
 
@@ -140,7 +161,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        let flushed = match self.say_first(cx) {
+            Poll::Ready(Ok(())) => Pin::new(&mut self.stream).poll_flush(cx),
+            unsaid => unsaid,
+        };
         self.written(cx, flushed)
     }
 

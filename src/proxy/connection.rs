@@ -6,12 +6,13 @@ use super::body::Body;
 use super::client_io::ClientIo;
 use super::exchange;
 use super::headers::Peer;
+use super::interim::{Herald, Interim};
 use super::pages::Page;
 use super::shared::Phase;
 use super::tls;
 use super::worker::Worker;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::convert::Infallible;
@@ -53,6 +54,7 @@ pub async fn serve(worker: Arc<Worker>, incoming: Incoming) {
         worker,
         peer: Peer::new(address, scheme, trusted),
         activity: Arc::default(),
+        interim: Arc::default(),
     });
     match incoming.tls {
         false => connection.run(stream, None).await,
@@ -72,6 +74,7 @@ struct Connection {
     worker: Arc<Worker>,
     peer: Peer,
     activity: Arc<Activity>,
+    interim: Arc<Interim>,
 }
 
 impl Connection {
@@ -96,7 +99,7 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let silence = self.worker.settings.silence;
-        let mut io = ClientIo::new(stream, self.activity.clone(), silence);
+        let mut io = ClientIo::new(stream, self.activity.clone(), self.interim.clone(), silence);
         let protocol = match agreed {
             Some(protocol) => Some(protocol),
             None => self.protocol(&mut io).await,
@@ -259,8 +262,24 @@ impl Connection {
         let response = match self.activity.is_ambiguous() {
             true => Page::BadRequest("It has a length and a transfer coding.")
                 .answer(request.headers(), None),
-            false => exchange::answer(&self.worker, &self.peer, request).await,
+            false => {
+                let herald = self.herald(request.version()).await;
+                exchange::answer(&self.worker, &self.peer, herald, request).await
+            }
         };
         Ok(response.map(|body| body.holding(open)))
+    }
+
+    /// Who speaks to the client ahead of an answer, where it understands that and the library leaves room for it.
+    async fn herald(&self, version: Version) -> Option<Herald> {
+        if version != Version::HTTP_11 {
+            return None;
+        }
+        // The task that serves this request is the one that writes to its client.
+        poll_fn(|cx| {
+            let herald = Herald::new(&self.interim, &self.activity, cx.waker());
+            Poll::Ready(Some(herald))
+        })
+        .await
     }
 }

@@ -5,6 +5,7 @@ use super::access_log::Served;
 use super::body::Body;
 use super::headers::{Peer, set_request_id};
 use super::inspect::inspect;
+use super::interim::Herald;
 use super::outgoing::Outgoing;
 use super::pages::{Page, redirect};
 use super::patience::Patience;
@@ -28,10 +29,11 @@ use std::time::Duration;
 /// How often a request that may be repeated is sent again after it may have reached a service.
 const RESENDS: u32 = 2;
 
-/// Answers one request.
+/// Answers one request. The `herald` takes what the service says ahead of its answer.
 pub async fn answer(
     worker: &Arc<Worker>,
     peer: &Peer,
+    herald: Option<Herald>,
     mut request: Request<Incoming>,
 ) -> Response<Body> {
     let id = set_request_id(request.headers_mut());
@@ -39,7 +41,11 @@ pub async fn answer(
     let log = worker.settings.access_log.as_ref();
     let entry = log.map(|log| log.entry(peer, &request, &id));
     let mut response = match inspect(&mut request) {
-        Ok(host) => Exchange::new(worker, peer, host, id).run(request).await,
+        Ok(host) => {
+            Exchange::new(worker, peer, host, id)
+                .run(request, herald)
+                .await
+        }
         Err(page) => page.answer(request.headers(), Some(&id)),
     };
     if let Some(mut entry) = entry {
@@ -91,13 +97,14 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn run(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn run(&self, request: Request<Incoming>, herald: Option<Herald>) -> Response<Body> {
         let host = self.host.to_str().unwrap_or_default();
         let settings = &self.worker.settings;
         if let Some(elsewhere) = self.to_https(host, &request) {
             return elsewhere;
         }
         let mut outgoing = Outgoing::new(request, self.peer, &self.host, settings.silence);
+        outgoing.herald = herald;
         let mut patience = Patience::new(&self.worker.shared);
         let mut tried = None;
         let mut fresh = false;

@@ -12,6 +12,7 @@ mod exchange;
 mod framing;
 mod headers;
 mod inspect;
+mod interim;
 mod metrics;
 mod outgoing;
 mod pages;

@@ -1,10 +1,11 @@
 //! A client's request in the form that it is sent to a service, as often as that is allowed.
 
 use super::headers::{Peer, has_word, join_cookies, remove_hop_by_hop, set_forwarded};
+use super::interim::Herald;
 use super::upload::Upload;
 use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Version};
+use http::{HeaderMap, Method, Request, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -21,6 +22,8 @@ pub struct Outgoing {
     pub parts: Parts,
     /// The client's side of another protocol, if it asked for one.
     pub upgrade: Option<OnUpgrade>,
+    /// Who passes on what the service says ahead of its answer; nobody where the client does not understand it.
+    pub herald: Option<Herald>,
     /// What the client sends; gone once a service has begun to read it.
     body: Option<Upload>,
     repeatable: bool,
@@ -53,6 +56,7 @@ impl Outgoing {
             repeatable: empty && is_idempotent(&parts.method),
             parts,
             upgrade,
+            herald: None,
             body: Some(body),
         }
     }
@@ -69,10 +73,14 @@ impl Outgoing {
             false => self.body.take()?,
         };
         let mut request = Request::from_parts(self.parts.clone(), body);
-        if !request.body().is_end_stream() && has_word(&self.parts.headers, EXPECT, "100-continue")
-        {
-            hold_back_until_asked(&mut request);
-        }
+        let asks = !request.body().is_end_stream()
+            && has_word(&self.parts.headers, EXPECT, "100-continue");
+        let asked = asks.then(|| {
+            let asked = Arc::new(Notify::new());
+            request.body_mut().wait_for(asked.clone(), ASKED);
+            asked
+        });
+        listen(&mut request, asked, self.herald.clone());
         Some(request)
     }
 
@@ -119,14 +127,21 @@ fn is_idempotent(method: &Method) -> bool {
     )
 }
 
-/// The client asked whether its body is wanted. The service decides: the body goes when it says so, and stays when it
-/// answers instead.
-fn hold_back_until_asked(request: &mut Request<Upload>) {
-    let asked = Arc::new(Notify::new());
-    request.body_mut().wait_for(asked.clone(), ASKED);
+/// Listens to what the service says ahead of its answer. A client that `asked` whether its body is wanted leaves that to the
+/// service: the body goes when it says so, and stays when it answers instead.
+fn listen(request: &mut Request<Upload>, asked: Option<Arc<Notify>>, herald: Option<Herald>) {
+    if asked.is_none() && herald.is_none() {
+        return;
+    }
     hyper::ext::on_informational(request, move |interim| {
-        if interim.status() == http::StatusCode::CONTINUE {
+        if let Some(asked) = asked
+            .as_ref()
+            .filter(|_| interim.status() == StatusCode::CONTINUE)
+        {
             asked.notify_one();
+        }
+        if let Some(herald) = &herald {
+            herald.pass_on(interim.status(), interim.headers());
         }
     });
 }

@@ -1,6 +1,7 @@
 //! The data plane in this process, between small services and clients on real sockets.
 
 mod failures;
+mod interim;
 mod messages;
 mod resting;
 mod routing;

@@ -4,7 +4,12 @@
 use super::world::{World, eventually, soon};
 use crate::proxy::access_log::AccessLog;
 use crate::proxy::{Phase, Settings};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -125,4 +130,27 @@ async fn each_answer_is_one_line_of_the_log() {
         (&404.into(), &"abc".into())
     );
     assert_eq!(lines[1]["environment"], Value::Null);
+}
+
+/// HTTP/2 keeps a connection open for requests to come; one on which none come is ended, in the protocol's own words.
+#[tokio::test]
+async fn an_http2_connection_without_requests_is_ended_in_time() {
+    let settings = Settings {
+        head: Duration::from_millis(50),
+        ..Settings::default()
+    };
+    let world = World::with(settings).await;
+    let io = TokioIo::new(world.connect().await);
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake::<_, _, Full<Bytes>>(TokioExecutor::new(), io)
+            .await
+            .unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::get("http://arq.test/")
+        .body(Full::default())
+        .unwrap();
+    let answer = soon(client.send_request(request)).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    // An error here would be a connection that was cut.
+    soon(connection).await.unwrap().unwrap();
 }
