@@ -272,7 +272,7 @@ fn a_proxy_that_was_started_with_other_settings_is_replaced_once() {
     };
     let first = ensure(&world.settings());
     let changed = config::Embedded {
-        trusted: vec![world.address.ip()],
+        trusted: vec![world.address.ip().into()],
         access_log: Some(world.sandbox.join("access.log")),
         ..world.settings()
     };

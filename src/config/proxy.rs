@@ -1,4 +1,5 @@
-use std::net::{IpAddr, SocketAddr};
+use ipnet::IpNet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// What moves the traffic.
@@ -55,8 +56,8 @@ pub struct Embedded {
     pub tls: Option<Tls>,
     /// Whether clients that come without TLS are sent to `https`.
     pub redirect_http: bool,
-    /// Peers that are believed when they say for whom they speak.
-    pub trusted: Vec<IpAddr>,
+    /// The networks whose peers are believed when they say for whom they speak.
+    pub trusted: Vec<IpNet>,
     /// Where answered requests are written down; absent: nowhere.
     pub access_log: Option<PathBuf>,
 }

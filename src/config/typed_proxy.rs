@@ -5,6 +5,7 @@ use super::error::{ConfigError, shown};
 use super::server_keys::{CERTIFICATE, PROXY, TLS};
 use super::server_values::{address_or, addresses, path_or};
 use super::{Certificate, Embedded, Nginx, Proxy, Tls, defaults, values};
+use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -57,7 +58,7 @@ fn embedded(section: &Section<'_>) -> Result<Embedded, ConfigError> {
             Some(field) => field
                 .one_or_list()?
                 .iter()
-                .map(peer)
+                .map(network)
                 .collect::<Result<_, _>>()?,
             None => Vec::new(),
         },
@@ -111,11 +112,18 @@ fn redirect_http(field: &Field<'_>, has_tls: bool) -> Result<bool, ConfigError> 
     Ok(wanted)
 }
 
-fn peer(field: &Field<'_>) -> Result<IpAddr, ConfigError> {
+/// One address, or a network in the notation of CIDR.
+fn network(field: &Field<'_>) -> Result<IpNet, ConfigError> {
     let text = field.text()?;
-    text.parse().map_err(|_| {
-        let message = format!("\"{}\" is not an address", shown(text));
-        field.error_help(message, "write it as \"127.0.0.1\" or \"::1\"")
+    let address = text
+        .parse()
+        .map(|address: IpAddr| address.to_canonical().into());
+    address.or_else(|_| text.parse()).map_err(|_| {
+        let message = format!("\"{}\" is no address and no network", shown(text));
+        field.error_help(
+            message,
+            "write it as \"127.0.0.1\", \"::1\" or \"10.0.0.0/8\"",
+        )
     })
 }
 

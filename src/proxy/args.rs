@@ -4,6 +4,7 @@ use super::access_log::AccessLog;
 use super::error::ProxyError;
 use super::settings::Settings;
 use super::tls::{CertificateFiles, Certificates};
+use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,9 +22,9 @@ pub struct Args {
     /// The addresses to serve on.
     #[arg(long, value_name = "ADDRESS", required = true, num_args = 1..)]
     pub listen: Vec<SocketAddr>,
-    /// Peers that are believed when they say for whom they speak.
-    #[arg(long, value_name = "ADDRESS", num_args = 1..)]
-    pub trusted: Vec<IpAddr>,
+    /// The networks whose peers are believed when they say for whom they speak.
+    #[arg(long, value_name = "NETWORK", num_args = 1..)]
+    pub trusted: Vec<IpNet>,
     /// The addresses to serve on with TLS.
     #[arg(long, value_name = "ADDRESS", num_args = 1.., requires = "certificate")]
     pub tls_listen: Vec<SocketAddr>,
@@ -84,16 +85,14 @@ impl Args {
 
 /// Who is believed when it says for whom it speaks: those that are named, and, where only this machine can connect, what
 /// connects from here, because then it is a proxy in front that brings the visitors (and their `https`).
-fn believed(listen: &[SocketAddr], named: &[IpAddr]) -> Vec<IpAddr> {
+fn believed(listen: &[SocketAddr], named: &[IpNet]) -> Vec<IpNet> {
     let is_behind = listen.iter().all(|address| address.ip().is_loopback());
     let here = [
         IpAddr::from(Ipv4Addr::LOCALHOST),
         Ipv6Addr::LOCALHOST.into(),
     ];
-    let named = named.iter().map(IpAddr::to_canonical);
-    named
-        .chain(here.into_iter().filter(|_| is_behind))
-        .collect()
+    let here = here.map(IpNet::from).into_iter().filter(|_| is_behind);
+    named.iter().copied().chain(here).collect()
 }
 
 #[cfg(test)]
@@ -104,11 +103,15 @@ mod tests {
     fn a_proxy_in_front_is_believed_where_nobody_else_can_connect() {
         let heard = |listen: &[&str]| {
             let listen: Vec<SocketAddr> = listen.iter().map(|at| at.parse().unwrap()).collect();
-            believed(&listen, &["10.0.0.1".parse().unwrap()])
+            let believed = believed(&listen, &["10.0.0.0/8".parse().unwrap()]);
+            move |address: &str| {
+                let address: IpAddr = address.parse().unwrap();
+                believed.iter().any(|network| network.contains(&address))
+            }
         };
-        let here = "127.0.0.1".parse::<IpAddr>().unwrap();
-        assert!(heard(&["127.0.0.1:8080", "[::1]:8080"]).contains(&here));
-        assert!(!heard(&["127.0.0.1:8080", "0.0.0.0:80"]).contains(&here));
-        assert!(heard(&["0.0.0.0:80"]).contains(&"10.0.0.1".parse().unwrap()));
+        assert!(heard(&["127.0.0.1:8080", "[::1]:8080"])("127.0.0.1"));
+        assert!(!heard(&["127.0.0.1:8080", "0.0.0.0:80"])("127.0.0.1"));
+        assert!(heard(&["0.0.0.0:80"])("10.7.0.1"));
+        assert!(!heard(&["0.0.0.0:80"])("11.0.0.1"));
     }
 }

@@ -48,7 +48,7 @@ pub async fn serve(worker: Arc<Worker>, incoming: Incoming) {
     // Without it answers are only slower.
     let _ = stream.set_nodelay(true);
     let address = incoming.peer.ip().to_canonical();
-    let trusted = worker.settings.trusted.contains(&address);
+    let trusted = worker.settings.is_trusted(address);
     let scheme = if incoming.tls { "https" } else { "http" };
     let connection = Arc::new(Connection {
         worker,

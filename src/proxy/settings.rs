@@ -2,6 +2,7 @@
 
 use super::access_log::AccessLog;
 use super::tls::Certificates;
+use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +24,8 @@ pub struct Settings {
     pub workers: usize,
     /// How long a replaced proxy waits for clients that send nothing before it closes their connections.
     pub yielding: Duration,
-    /// Peers that are believed when they say for whom they speak.
-    pub trusted: Vec<IpAddr>,
+    /// The networks whose peers are believed when they say for whom they speak.
+    pub trusted: Vec<IpNet>,
     /// What is shown to clients that speak TLS.
     pub tls: Option<Arc<Certificates>>,
     /// Where clients that speak without TLS are sent: to `https` on this port.
@@ -49,5 +50,14 @@ impl Default for Settings {
             https_port: None,
             access_log: None,
         }
+    }
+}
+
+impl Settings {
+    /// Whether the peer at this address is believed when it says for whom it speaks.
+    pub fn is_trusted(&self, address: IpAddr) -> bool {
+        self.trusted
+            .iter()
+            .any(|network| network.contains(&address))
     }
 }

@@ -187,7 +187,7 @@ fn nothing_is_shared_by_two_environments() {
 fn tls_needs_an_address_a_certificate_and_its_key() {
     let files = "certificates = [{ cert = '/a.pem', key = '/a.key' }]";
     let typed = format!(
-        "[proxy]\ntls = {{ listen = '0.0.0.0:443', {files} }}\nredirect_http = true\ntrusted = '::1'\naccess_log = '/a.log'"
+        "[proxy]\ntls = {{ listen = '0.0.0.0:443', {files} }}\nredirect_http = true\ntrusted = ['::1', '10.0.0.0/8']\naccess_log = '/a.log'"
     );
     let Proxy::Embedded(embedded) = good(&typed).proxy else {
         panic!("it is not nginx")
@@ -198,7 +198,8 @@ fn tls_needs_an_address_a_certificate_and_its_key() {
         (&tls.certificates[0].cert, &tls.certificates[0].key),
         (&"/a.pem".into(), &"/a.key".into())
     );
-    assert!(embedded.redirect_http && embedded.trusted[0].is_loopback());
+    assert!(embedded.redirect_http && embedded.trusted[0].addr().is_loopback());
+    assert_eq!(embedded.trusted[1].to_string(), "10.0.0.0/8");
     assert_eq!(embedded.access_log, Some("/a.log".into()));
 
     let wrong_tls = |tls: &str| wrong(&format!("[proxy]\ntls = {{ {tls} }}"));
@@ -244,11 +245,11 @@ fn tls_needs_an_address_a_certificate_and_its_key() {
     2 | redirect_http = 'yes'
       |                 ^^^^^
     ");
-    assert_snapshot!(wrong("[proxy]\ntrusted = ['10.0.0.0/8']"), @r#"
-    teal.toml:2:12: "10.0.0.0/8" is not an address
+    assert_snapshot!(wrong("[proxy]\ntrusted = ['10.0.0.0/33']"), @r#"
+    teal.toml:2:12: "10.0.0.0/33" is no address and no network
       |
-    2 | trusted = ['10.0.0.0/8']
-      |            ^^^^^^^^^^^^ write it as "127.0.0.1" or "::1"
+    2 | trusted = ['10.0.0.0/33']
+      |            ^^^^^^^^^^^^^ write it as "127.0.0.1", "::1" or "10.0.0.0/8"
     "#);
     assert_snapshot!(wrong("[proxy]\nkind = 'nginx'\naccess_log = '/a.log'"), @r#"
     teal.toml:3:1: `access_log` means something with `kind = "embedded"` only

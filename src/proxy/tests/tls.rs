@@ -205,7 +205,7 @@ async fn visitors_without_tls_are_sent_there_if_that_is_wanted() {
     }
     let behind = Settings {
         https_port: Some(443),
-        trusted: vec!["127.0.0.1".parse().unwrap()],
+        trusted: vec!["127.0.0.0/8".parse().unwrap()],
         ..Settings::default()
     };
     let world = World::with(behind).await;
