@@ -190,11 +190,15 @@ impl Entry<'_> {
         self.connection
     }
 
-    /// Adds a deployment in its first state and tells of it.
-    pub fn create(&mut self, deployment: &Deployment) -> Result<DeploymentId, JournalError> {
+    /// Adds a deployment in its first state and tells of it, and why it waits if it does.
+    pub fn create(
+        &mut self,
+        deployment: &Deployment,
+        why: Option<String>,
+    ) -> Result<DeploymentId, JournalError> {
         let id = deployments::insert(self.connection, deployment)?;
         let to = deployment.state;
-        self.tell(id, Event::State { to, why: None })?;
+        self.tell(id, Event::State { to, why })?;
         Ok(id)
     }
 

@@ -32,6 +32,7 @@ pub mod report;
 // Verbs: what happens to a push.
 pub mod journal;
 
+pub mod holds;
 pub mod queue;
 
 pub mod pipeline;

@@ -5,6 +5,7 @@ use crate::config::{App, Environment, Server};
 use crate::domain::{
     AppName, CommitId, Deployment, DeploymentId, EnvId, Event, Kind, Mode, Origin, Push, State,
 };
+use crate::holds::{self, Hold};
 use crate::journal::{Entry, Journal, JournalError};
 use crate::store::{deployments, environments, pushes};
 use crate::system::clock;
@@ -53,6 +54,8 @@ pub struct Wish {
     pub skip_tests: bool,
     /// The interrupted deployment that this one tries again.
     pub retry_of: Option<DeploymentId>,
+    /// Do not wait for the end of a freeze.
+    pub now: bool,
 }
 
 impl Wish {
@@ -121,9 +124,10 @@ impl Queue {
         let app = self.server.apps.get(&push.app);
         let wishes = app.map_or_else(Vec::new, |app| wishes(app, &push, chosen));
         let unmapped = wishes.is_empty().then(|| unmapped(app, &push));
+        let server = Arc::clone(&self.server);
         let accepted = self
             .journal
-            .write(move |entry| take(entry, &push, delivery.as_deref(), wishes, unmapped))
+            .write(move |entry| take(entry, &server, &push, delivery.as_deref(), wishes, unmapped))
             .await?;
         self.nudge();
         Ok(accepted)
@@ -131,12 +135,56 @@ impl Queue {
 
     /// Takes a wish for one environment: `teal deploy`, `rollback`, `restart`, reconcile, a retry.
     pub async fn ask(&self, wish: Wish) -> Result<Queued, JournalError> {
+        let server = Arc::clone(&self.server);
         let queued = self
             .journal
-            .write(move |entry| enqueue(entry, wish))
+            .write(move |entry| enqueue(entry, &server, wish))
             .await?;
         self.nudge();
         Ok(queued)
+    }
+
+    /// What keeps pushes from this environment now; nothing when they go on.
+    pub async fn hold(&self, env: &EnvId) -> Result<Option<Hold>, JournalError> {
+        let Some(env) = self.server.environment(env).cloned() else {
+            return Ok(None);
+        };
+        let store = self.journal.store();
+        Ok(store
+            .read(move |c| holds::of(c, &env, clock::now_ms()))
+            .await?)
+    }
+
+    /// Lets what waits go on as soon as nothing holds it; says when to look again.
+    pub async fn let_go(&self) -> Result<Option<i64>, JournalError> {
+        let waiting = self
+            .journal
+            .store()
+            .read(|c| deployments::open(c, None))
+            .await?;
+        let mut next = None;
+        for deployment in waiting {
+            if deployment.state != State::Waiting {
+                continue;
+            }
+            match self.hold(&deployment.env).await? {
+                None => {
+                    let why = Some("nothing holds it any more".to_owned());
+                    let moved = self
+                        .journal
+                        .move_to(deployment.id, State::Queued, why)
+                        .await;
+                    // It may just have been cancelled or superseded.
+                    if let Err(error) = moved
+                        && !matches!(error, JournalError::Illegal { .. })
+                    {
+                        return Err(error);
+                    }
+                }
+                Some(hold) => next = [next, hold.until_ms()].into_iter().flatten().min(),
+            }
+        }
+        Ok(next)
     }
 }
 
@@ -159,6 +207,7 @@ fn wishes(app: &App, push: &Push, chosen: impl Fn(&Environment) -> bool) -> Vec<
             redeploy: push.options.redeploy,
             skip_tests: push.options.skip_tests,
             retry_of: None,
+            now: push.options.now,
         })
         .collect()
 }
@@ -203,6 +252,7 @@ pub fn shown_ref(ref_name: &str) -> String {
 
 fn take(
     entry: &mut Entry,
+    server: &Server,
     push: &Push,
     delivery: Option<&str>,
     wishes: Vec<Wish>,
@@ -219,7 +269,7 @@ fn take(
         if serves_already(entry, &wish)? {
             served.push(wish.env.env.to_string());
         } else {
-            queued.push(enqueue(entry, wish)?);
+            queued.push(enqueue(entry, server, wish)?);
         }
     }
     let ids: Vec<DeploymentId> = queued.iter().map(|q| q.id).collect();
@@ -268,17 +318,30 @@ fn serves_already(entry: &Entry, wish: &Wish) -> Result<bool, JournalError> {
 /// Adds the wish to its environment's line. A newer one supersedes what waits there for the same: a push takes the place of
 /// a push, but changed configuration does not make a push that waits disappear. The same commit that waits or runs already
 /// is joined.
-fn enqueue(entry: &mut Entry, wish: Wish) -> Result<Queued, JournalError> {
+fn enqueue(entry: &mut Entry, server: &Server, wish: Wish) -> Result<Queued, JournalError> {
     let env = wish.env.clone();
     let open = deployments::open(entry.connection(), Some(&env))?;
+    let (hold, over) = holding(entry, server, &wish)?;
     if let Some(same) = open.iter().find(|open| is_same(open, &wish)) {
+        if let (State::Waiting, Some(over)) = (same.state, over) {
+            entry.move_to(same.id, State::Queued, Some(over))?;
+        }
         return Ok(Queued { id: same.id, env });
     }
     let kind = discriminant(&wish.kind);
-    let id = entry.create(&wish.into_deployment(clock::now_ms()))?;
-    if let Some(busy) = open
-        .iter()
-        .find(|open| !open.state.can_become(State::Superseded))
+    let mut deployment = wish.into_deployment(clock::now_ms());
+    if hold.is_some() {
+        deployment.state = State::Waiting;
+    }
+    let waits = hold.is_some();
+    let id = entry.create(&deployment, hold.map(|hold| hold.to_string()))?;
+    if let Some(text) = over {
+        entry.tell(id, Event::Note { text })?;
+    }
+    if !waits
+        && let Some(busy) = open
+            .iter()
+            .find(|open| !open.state.can_become(State::Superseded))
     {
         let text = format!(
             "waits for deployment {} of {env}, which is {}",
@@ -293,6 +356,28 @@ fn enqueue(entry: &mut Entry, wish: Wish) -> Result<Queued, JournalError> {
         }
     }
     Ok(Queued { id, env })
+}
+
+/// What holds the wish back, or, where it was asked to go live all the same, the words that are kept about that.
+fn holding(
+    entry: &Entry,
+    server: &Server,
+    wish: &Wish,
+) -> Result<(Option<Hold>, Option<String>), JournalError> {
+    let (Kind::Deploy, Some(env)) = (&wish.kind, server.environment(&wish.env)) else {
+        return Ok((None, None));
+    };
+    let hold = holds::of(entry.connection(), env, clock::now_ms())?;
+    Ok(match hold {
+        Some(hold) if wish.now => {
+            let by = &wish.by;
+            (
+                None,
+                Some(format!("{by} deploys it now although it is {hold}")),
+            )
+        }
+        hold => (hold, None),
+    })
 }
 
 fn is_same(open: &Deployment, wish: &Wish) -> bool {

@@ -68,6 +68,7 @@ async fn look(tools: &Tools, queue: &Queue, app: &App) -> Result<(), String> {
             redeploy: false,
             skip_tests: false,
             retry_of: None,
+            now: false,
         };
         queue.ask(wish).await.map_err(|e| e.to_string())?;
     }

@@ -203,6 +203,7 @@ async fn retry(queue: &Queue, deployment: &Deployment) -> Result<(), String> {
         redeploy: deployment.redeploy,
         skip_tests: deployment.skip_tests,
         retry_of: Some(deployment.id),
+        now: false,
     };
     queue.ask(wish).await.map(|_| ()).map_err(|e| e.to_string())
 }

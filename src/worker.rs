@@ -73,10 +73,12 @@ impl Worker {
             self.begin(&deployment, true);
         }
         loop {
-            if let Err(error) = self.take_what_waits().await {
+            let held = self.take_what_waits().await.unwrap_or_else(|error| {
                 tracing::error!(%error, "the queue cannot be read");
-            }
+                None
+            });
             let next = self.retire_what_is_over().await;
+            let next = held.map_or(next, |until| next.min(time_until(until)));
             tokio::select! {
                 () = self.queue.changed() => {}
                 () = tokio::time::sleep(next) => {}
@@ -84,7 +86,9 @@ impl Worker {
         }
     }
 
-    async fn take_what_waits(&self) -> Result<(), JournalError> {
+    /// Begins what can be begun; says when the first of those that are held back may go on.
+    async fn take_what_waits(&self) -> Result<Option<i64>, JournalError> {
+        let held = self.queue.let_go().await?;
         let open = self
             .tools
             .journal
@@ -96,7 +100,7 @@ impl Worker {
                 self.begin(&deployment, false);
             }
         }
-        Ok(())
+        Ok(held)
     }
 
     fn begin(&self, deployment: &Deployment, resume: bool) {
@@ -154,10 +158,7 @@ impl Worker {
             return Ok(None);
         }
         let standing = self.tools.journal.standing(&env.id).await?;
-        let left = standing
-            .warm_until_ms
-            .map(|until| until.saturating_sub(clock::now_ms()));
-        Ok(left.map(|left| Duration::from_millis(u64::try_from(left).unwrap_or(0))))
+        Ok(standing.warm_until_ms.map(time_until))
     }
 
     /// Draining takes its time, so it has a task of its own. No deployment of the environment begins meanwhile: it would
@@ -291,6 +292,7 @@ impl Worker {
             redeploy: true,
             skip_tests: false,
             retry_of: None,
+            now: false,
         };
         Ok(self.queue.ask(wish).await?)
     }
@@ -298,4 +300,10 @@ impl Worker {
     fn running(&self) -> MutexGuard<'_, HashMap<EnvId, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long it is until that moment, in milliseconds since the epoch; nothing when it has passed.
+fn time_until(ms: i64) -> Duration {
+    let left = ms.saturating_sub(clock::now_ms());
+    Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }

@@ -16,6 +16,7 @@ mod harness;
 mod apps;
 mod bad_services;
 mod cli;
+mod freeze;
 mod gate;
 mod health;
 mod hook;

@@ -1,7 +1,9 @@
 //! What may be typed.
 
+use super::until::until;
 use crate::domain::DeploymentId;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Zoned;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -58,6 +60,8 @@ pub(super) enum Command {
     Run(Run),
     /// Show visitors the maintenance page, or stop showing it
     Maintenance(Maintenance),
+    /// Make pushes to an environment wait, or let them go on
+    Freeze(Freeze),
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +108,9 @@ pub(super) struct Deploy {
     /// Leave the test step out
     #[arg(long)]
     pub skip_tests: bool,
+    /// Do not wait for the end of a freeze
+    #[arg(long)]
+    pub now: bool,
     /// Return at once instead of showing the steps
     #[arg(long)]
     pub detach: bool,
@@ -218,6 +225,25 @@ pub(super) struct Run {
     /// The command and its arguments, behind `--`
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Freeze {
+    /// The environment: `production`, or `app/production`
+    pub env: String,
+    /// When it ends by itself: 18:00, 2026-11-27, "2026-11-27 09:00", 2h [default: when it is lifted]
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub until: Option<i64>,
+    /// What for; everybody who waits reads it
+    #[arg(long, short, value_name = "WHY")]
+    pub message: Option<String>,
+    /// End the freeze
+    #[arg(long, conflicts_with_all = ["until", "message"])]
+    pub lift: bool,
+}
+
+fn moment(text: &str) -> Result<i64, String> {
+    until(text, &Zoned::now())
 }
 
 #[derive(Debug, Args)]

@@ -20,6 +20,7 @@ pub(super) async fn run(
         fast: args.fast,
         full: args.full,
         skip_tests: args.skip_tests,
+        now: args.now,
     };
     let begun = client.post("deployments", &request).await?;
     follow::begun(client, begun, args.detach, screen).await

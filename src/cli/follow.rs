@@ -47,7 +47,8 @@ async fn follow(client: &Client, id: DeploymentId, screen: &mut Screen) -> Resul
     };
     story.live.end();
     Ok(match ended? {
-        State::Live => Code::Done,
+        // What is held back goes on by itself; nobody has to wait for it here.
+        State::Live | State::Waiting => Code::Done,
         _ => Code::Failed,
     })
 }
@@ -128,7 +129,14 @@ impl Story {
             return self.pass_on(told, screen);
         }
         match told {
-            Told::Shown(shown) => self.introduce(*shown, screen),
+            Told::Shown(shown) => {
+                let deployment = shown.deployment.clone();
+                self.introduce(*shown, screen);
+                if deployment.state == State::Waiting {
+                    screen.line(&report::held_back(&deployment));
+                    return Ok(Some(State::Waiting));
+                }
+            }
             Told::Event(record) => self.event(&record, screen),
             Told::Ended(deployment) => return Ok(Some(self.end(&deployment, screen))),
         }
@@ -160,6 +168,7 @@ impl Story {
         }
         Ok(match told {
             Told::Ended(deployment) => Some(deployment.state),
+            Told::Shown(shown) if shown.deployment.state == State::Waiting => Some(State::Waiting),
             _ => None,
         })
     }

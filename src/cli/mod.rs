@@ -19,11 +19,13 @@ mod paint;
 mod screen;
 mod table;
 mod tame;
+mod until;
 
 mod backups;
 mod cancel;
 mod deploy;
 mod env;
+mod freeze;
 mod history;
 mod init;
 mod logs;
@@ -98,6 +100,7 @@ async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, Cl
         Command::Maintenance(args) => {
             maintenance::run(client, which(&args.env), args.state, screen).await
         }
+        Command::Freeze(args) => freeze::run(client, which(&args.env), args, screen).await,
         // These were carried out without the server's help.
         Command::Init(_) | Command::Serve | Command::Run(_) => Ok(Code::Done),
     }

@@ -75,6 +75,7 @@ pub(super) fn environment(env: &str, slots: Vec<SlotStatus>) -> EnvironmentStatu
         slots,
         warm_until_ms: None,
         maintenance: false,
+        hold: None,
         open: Vec::new(),
         last: None,
         warnings: Vec::new(),

@@ -96,6 +96,9 @@ fn table(seen: &[Seen], now_ms: i64) -> Table {
             .open
             .iter()
             .map(|deployment| running(deployment, now_ms));
+        let hold = status.hold.as_ref();
+        let hold = hold.map(|hold| plain(format!("  {}", one_line(hold, 200))));
+        let open = hold.into_iter().chain(open);
         table.row(cells, open.chain(last(status, now_ms)).collect());
     }
     table

@@ -1,5 +1,5 @@
 use super::{ConfigError, Proxy, Secret};
-use crate::domain::{AppName, Color, EnvId, Mode, Redirect};
+use crate::domain::{AppName, Color, DeployHours, EnvId, Mode, Redirect};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -190,6 +190,8 @@ pub struct Environment {
     pub backups: usize,
     /// How often its remote is compared with what serves; zero: never.
     pub reconcile: Duration,
+    /// The hours in which pushes go live; absent: always.
+    pub deploy_hours: Option<DeployHours>,
 }
 
 /// The ports of one environment, on 127.0.0.1. A color whose `web` has a count above one takes the next ports as well.

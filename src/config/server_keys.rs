@@ -3,15 +3,7 @@
 use super::document::Rules;
 
 /// Keys that the format foresees and this version does not carry out. Taking them silently would feel safe and be unsafe.
-const FORESEEN: &[&str] = &[
-    "run_as",
-    "allow",
-    "after",
-    "approval",
-    "deploy_hours",
-    "people",
-    "notify",
-];
+const FORESEEN: &[&str] = &["run_as", "allow", "after", "approval", "people", "notify"];
 
 /// Every table with its keys, to tell where a misplaced key belongs.
 const PLACES: &[(&str, &[&str])] = &[
@@ -99,6 +91,7 @@ pub(super) const ENVIRONMENT: Rules = Rules {
         "observe",
         "backups",
         "reconcile",
+        "deploy_hours",
     ],
     refused: foreseen,
     elsewhere: belongs,

@@ -6,7 +6,7 @@ use super::error::{ConfigError, shown};
 use super::server_keys::{ENVIRONMENT, PORTS};
 use super::server_values::{duration_or, number_or, path_or};
 use super::{Environment, OnPush, Ports, RefRule, refs, values};
-use crate::domain::{AppName, EnvId, EnvName, Mode, Redirect};
+use crate::domain::{AppName, DeployHours, EnvId, EnvName, Mode, Redirect};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -72,6 +72,10 @@ pub(super) fn environment<'a>(
         observe: seconds("observe", 30)?,
         backups: number_or(&section, "backups", 5, 1000)?,
         reconcile: duration_or(&section, "reconcile", inherited.reconcile)?,
+        deploy_hours: section
+            .get("deploy_hours")
+            .map(|field| deploy_hours(&field))
+            .transpose()?,
         id: EnvId {
             app: app.clone(),
             env,
@@ -87,6 +91,16 @@ pub(super) fn environment<'a>(
         root_at: section.get("root"),
         names: domains.into_iter().chain(redirected).collect(),
     })
+}
+
+fn deploy_hours(field: &Field<'_>) -> Result<DeployHours, ConfigError> {
+    let items = field.one_or_list()?;
+    let typed: Vec<&str> = items
+        .iter()
+        .map(|item| item.some_text())
+        .collect::<Result<_, _>>()?;
+    DeployHours::parse(typed.iter().copied())
+        .map_err(|(number, wrong)| items[number].error(format!("`deploy_hours` {wrong}")))
 }
 
 fn default_root(app: &AppName, env: &EnvName, inherited: &Inherited) -> PathBuf {

@@ -4,6 +4,7 @@
 mod color;
 mod deployment;
 mod event;
+mod hours;
 mod name;
 mod push;
 mod route;
@@ -11,6 +12,7 @@ mod route;
 pub use color::Color;
 pub use deployment::{Deployment, DeploymentId, Failure, Kind, Mode, Receipt, State, Step};
 pub use event::{Event, Record, StepEnd};
+pub use hours::{DeployHours, HoursError};
 pub use name::{AppName, CommitId, EnvId, EnvName, NameError};
 pub use push::{Origin, Push, PushOptions};
 pub use route::{Redirect, Route, RouteTable, Upstreams};

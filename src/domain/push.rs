@@ -44,6 +44,8 @@ pub struct PushOptions {
     pub redeploy: bool,
     /// `-o skip-tests`.
     pub skip_tests: bool,
+    /// `-o now`: deploy although the environment is frozen.
+    pub now: bool,
     /// `-o plan`: say what would be done; do nothing.
     pub plan: bool,
 }
@@ -59,6 +61,7 @@ impl PushOptions {
                 "full" => options.full = true,
                 "redeploy" => options.redeploy = true,
                 "skip-tests" => options.skip_tests = true,
+                "now" => options.now = true,
                 "plan" => options.plan = true,
                 other => {
                     let shown: String = other
@@ -67,7 +70,7 @@ impl PushOptions {
                         .flat_map(char::escape_debug)
                         .collect();
                     return Err(format!(
-                        "unknown push option `{shown}`: Teal knows fast, full, redeploy, skip-tests and plan"
+                        "unknown push option `{shown}`: Teal knows fast, full, redeploy, skip-tests, now and plan"
                     ));
                 }
             }

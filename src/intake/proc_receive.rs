@@ -1,7 +1,7 @@
 use super::hook_protocol::{DEPLOY_REFS, Line, Update, Verdict};
 use super::planning::{plan, plan_for};
 use super::received::Received;
-use super::verdict::{Judged, verdict};
+use super::verdict::{Judged, one_line, verdict};
 use super::watching::{say, watch};
 use crate::config::Environment;
 use crate::domain::{CommitId, Kind, Origin};
@@ -166,7 +166,15 @@ async fn deploy_and_wait(
         redeploy: true,
         skip_tests: received.options.skip_tests,
         retry_of: None,
+        now: received.options.now,
     };
+    // The connection that asks would have to stay open for as long as a freeze lasts.
+    if !wish.now
+        && let Ok(Some(hold)) = received.worker.queue().hold(&wish.env).await
+    {
+        let why = format!("{} is {hold}; push again then, or with -o now", wish.env);
+        return Ok(Err(one_line(&why)));
+    }
     let queued = match received.worker.queue().ask(wish).await {
         Ok(queued) => queued,
         Err(error) => return Ok(Err(error.to_string())),

@@ -26,6 +26,13 @@ pub(super) async fn watch(
         .await?;
     let mut follower = tools.journal.follow(id, 0);
     let mut over = false;
+    if deployment.state == State::Waiting {
+        // Nobody keeps a terminal open for as long as a freeze may last.
+        for record in follower.next().await.map_err(|_| Gone)? {
+            tell(&record, &mut None, lines).await?;
+        }
+        return say(lines, report::held_back(&deployment).text).await;
+    }
     let mut running: Option<(Step, Instant)> = None;
     while !over {
         let long = running.map(|(_, since)| since + LONG);

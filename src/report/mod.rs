@@ -2,4 +2,6 @@
 
 mod wording;
 
-pub use wording::{Line, Tone, duration, ending, failure_report, headline, line, receipt};
+pub use wording::{
+    Line, Tone, duration, ending, failure_report, headline, held_back, line, receipt,
+};

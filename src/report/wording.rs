@@ -95,6 +95,14 @@ fn state(to: State, why: Option<&str>) -> Vec<Line> {
     }
 }
 
+/// What becomes of a deployment that is held back, for whoever does not want to wait with it.
+pub fn held_back(deployment: &Deployment) -> Line {
+    let (id, env) = (deployment.id, &deployment.env.env);
+    let text =
+        format!("  it goes on then; at once: teal deploy {env} --now, never: teal cancel {id}");
+    say(Tone::Plain, text)
+}
+
 /// The failure report: the same facts in the same order wherever it is read.
 pub fn failure_report(failure: &Failure) -> Vec<Line> {
     let what = match failure.step {

@@ -5,6 +5,7 @@
 pub mod deployments;
 pub mod environments;
 pub mod events;
+pub mod freezes;
 pub mod keys;
 mod lane;
 pub mod pushes;

@@ -4,7 +4,8 @@ use super::StoreError;
 use rusqlite::Connection;
 use std::path::Path;
 
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
 CREATE TABLE deployments (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     env        TEXT NOT NULL,
@@ -52,7 +53,17 @@ CREATE TABLE keys (
     at_ms      INTEGER NOT NULL,
     PRIMARY KEY (scope, step, key)
 ) STRICT;
-"];
+",
+    "
+CREATE TABLE freezes (
+    env      TEXT PRIMARY KEY,
+    by       TEXT NOT NULL,
+    why      TEXT,
+    since_ms INTEGER NOT NULL,
+    until_ms INTEGER
+) STRICT;
+",
+];
 
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let known = STEPS.len() as i64;

@@ -37,7 +37,7 @@ fn unknown_keys_name_the_nearest_right_one() {
     teal.toml:2:1: unknown key `zzz` in [apps.arq.environments.production]
       |
     2 | zzz = …
-      | ^^^ known here: branch, tag, root, ports, domain, domains, redirect, mode, on_push, drain, drain_websockets, hold, keep_warm, observe, backups, reconcile
+      | ^^^ known here: branch, tag, root, ports, domain, domains, redirect, mode, on_push, drain, drain_websockets, hold, keep_warm, observe, backups, reconcile, deploy_hours
     ");
     assert_snapshot!(wrong_app("webhook_sekret = 'hunter2'"), @r"
     teal.toml:2:1: unknown key `webhook_sekret` in [apps.arq]
@@ -61,7 +61,7 @@ fn unknown_keys_name_the_nearest_right_one() {
 
 #[test]
 fn keys_without_a_capability_are_not_taken_silently() {
-    for key in ["run_as", "allow", "after", "approval", "deploy_hours"] {
+    for key in ["run_as", "allow", "after", "approval"] {
         let message = wrong_env(&format!("{key} = 'x'"));
         assert!(
             message.contains(&format!("`{key}` is not supported by this version of Teal")),
@@ -85,6 +85,22 @@ fn keys_without_a_capability_are_not_taken_silently() {
       |
     1 | [[notify]]
       |   ^^^^^^
+    ");
+}
+
+#[test]
+fn hours_that_nobody_keeps_are_pointed_at() {
+    assert_snapshot!(wrong_env("deploy_hours = ['Mon 09:00-17:00', 'Fri 9-12 UTC']"), @r"
+    teal.toml:2:36: `deploy_hours` has the hours `9-12`: write them as 09:00-17:00, the later one second (24:00 is midnight)
+      |
+    2 | deploy_hours = ['Mon 09:00-17:00', 'Fri 9-12 UTC']
+      |                                    ^^^^^^^^^^^^^^
+    ");
+    assert_snapshot!(wrong_env("deploy_hours = 'Mon 09:00-17:00 Berlin'"), @r"
+    teal.toml:2:16: `deploy_hours` names a time zone `Berlin` that nobody knows: write it as Europe/Berlin or UTC
+      |
+    2 | deploy_hours = 'Mon 09:00-17:00 Berlin'
+      |                ^^^^^^^^^^^^^^^^^^^^^^^^
     ");
 }
 

@@ -42,6 +42,7 @@ pub(super) async fn deploy(
         redeploy: true,
         skip_tests: request.skip_tests,
         retry_of: None,
+        now: request.now,
     };
     Ok(Json(begun(tools, worker.queue().ask(wish).await?)))
 }

@@ -91,6 +91,7 @@ pub(super) async fn again(worker: &Worker, env: &EnvId, by: String) -> Result<Be
         redeploy: true,
         skip_tests: false,
         retry_of: None,
+        now: false,
     };
     Ok(begun(worker.tools(), worker.queue().ask(wish).await?))
 }

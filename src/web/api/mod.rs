@@ -2,6 +2,7 @@
 
 mod deployments;
 mod environments;
+mod freezes;
 mod logs;
 mod plan;
 mod status;
@@ -41,6 +42,7 @@ pub fn routes() -> Router<Worker> {
         .route("/rollback", post(environments::rollback))
         .route("/restart", post(environments::restart))
         .route("/maintenance", post(environments::maintenance))
+        .route("/freeze", post(freezes::freeze))
         .route("/backups", get(environments::backups))
         .route("/variables", get(variables::show).post(variables::change))
         .route("/run", post(variables::run))

@@ -2,9 +2,11 @@ use super::pick;
 use super::types::{EnvironmentStatus, SlotStatus, Status, Which};
 use crate::config::Environment;
 use crate::domain::{Color, EnvId};
+use crate::holds;
 use crate::pipeline::{self, Tools};
 use crate::store::deployments;
 use crate::store::environments::Standing;
+use crate::system::clock;
 use crate::web::Refusal;
 use crate::worker::Worker;
 use axum::Json;
@@ -40,12 +42,13 @@ pub(in crate::web) async fn gather(tools: &Tools, only: Option<&EnvId>) -> Resul
 
 async fn environment(tools: &Tools, env: &Environment) -> Result<EnvironmentStatus, Refusal> {
     let standing = tools.journal.standing(&env.id).await?;
-    let id = env.id.clone();
+    let of = env.clone();
     let read = tools.journal.store().read(move |c| {
-        let newest = deployments::newest(c, Some(&id), 20)?;
-        Ok((deployments::open(c, Some(&id))?, newest))
+        let newest = deployments::newest(c, Some(&of.id), 20)?;
+        let hold = holds::of(c, &of, clock::now_ms())?;
+        Ok((deployments::open(c, Some(&of.id))?, newest, hold))
     });
-    let (open, newest) = read
+    let (open, newest, hold) = read
         .await
         .map_err(|e: crate::store::StoreError| Refusal::internal(e))?;
     let mut slots = Vec::new();
@@ -59,6 +62,7 @@ async fn environment(tools: &Tools, env: &Environment) -> Result<EnvironmentStat
         active: standing.active,
         warm_until_ms: standing.warm_until_ms,
         maintenance: route.as_ref().is_some_and(|route| route.maintenance),
+        hold: hold.map(|hold| hold.to_string()),
         open,
         last: newest
             .into_iter()

@@ -33,6 +33,9 @@ pub struct DeployRequest {
     /// Without the test step.
     #[serde(default)]
     pub skip_tests: bool,
+    /// Although the environment is frozen.
+    #[serde(default)]
+    pub now: bool,
 }
 
 /// What a wish became.
@@ -106,6 +109,34 @@ pub struct MaintenanceRequest {
     pub on: bool,
 }
 
+/// `POST /api/v1/freeze`: pushes wait; or `lift` that.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct FreezeRequest {
+    /// Where.
+    #[serde(flatten)]
+    pub which: Which,
+    /// When it ends by itself, in milliseconds since the epoch; absent: when it is lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<i64>,
+    /// What for, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// End it instead.
+    #[serde(default)]
+    pub lift: bool,
+}
+
+/// What became of a freeze.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FreezeShown {
+    /// Where.
+    pub env: EnvId,
+    /// What holds pushes there now, in words; absent: nothing.
+    pub hold: Option<String>,
+    /// Whether there was a freeze to lift.
+    pub lifted: bool,
+}
+
 /// `GET /api/v1/status`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
@@ -132,6 +163,9 @@ pub struct EnvironmentStatus {
     pub warm_until_ms: Option<i64>,
     /// Whether visitors see the maintenance page.
     pub maintenance: bool,
+    /// What holds pushes back, in words: a freeze, or the hours; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<String>,
     /// What runs or waits, oldest first.
     pub open: Vec<Deployment>,
     /// The last deployment that ended.
