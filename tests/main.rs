@@ -35,3 +35,4 @@ mod static_site;
 mod supervisor;
 mod the_harness;
 mod webhooks;
+mod why;

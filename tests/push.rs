@@ -279,6 +279,7 @@ fn a_plan_is_shown_and_nothing_is_done() {
     assert_eq!(planned.code, 1, "{}", planned.stderr);
     insta::assert_snapshot!(story(&planned.stderr, &teal.sandbox), @r"
     plan for [COMMIT] of main to shop/production
+      fetch skip the commit is here
       vacate run takes green
       checkout run writes only what differs
       backup skip what serves was sealed before it started

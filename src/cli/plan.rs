@@ -99,6 +99,7 @@ mod tests {
         let plan = PlanShown {
             head: "arq/production would get 1a2b3c4d5 (main)".to_owned(),
             recipe: "build.install  npm ci     package-lock.json\nrun.web        npm start  package.json\n".to_owned(),
+            warnings: Vec::new(),
             steps: vec![step("deps", false, "same lockfile as deployment 41"), step("build", true, "npm run build")],
         };
         let text: Vec<String> = lines(&plan).into_iter().map(|line| line.text).collect();

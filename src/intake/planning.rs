@@ -61,6 +61,9 @@ pub(super) async fn plan_for(
     match planned(tools, env, &update.ref_name, commit, received.mode(env)).await {
         Ok(shown) => {
             say(lines, format!("plan for {}", shown.head)).await?;
+            for warning in shown.warnings {
+                say(lines, format!("  - {}", one_line(&warning))).await?;
+            }
             for step in shown.steps {
                 let does = if step.runs { "run" } else { "skip" };
                 say(lines, format!("  {:<9} {does:<5} {}", step.step, step.why)).await?;

@@ -16,12 +16,12 @@ pub(super) async fn build(run: &mut Run<'_>) -> Result<Done, Stop> {
         let _turn = run.build_turn().await?;
         command(run, Step::Build, line, Sight::Build, recipe.timeouts.build).await
     };
-    let key = keys::build(run)?;
+    let inputs = keys::build(run)?;
     obtain(
         run,
         Step::Build,
-        need(run)?,
-        &key,
+        need(run).await?,
+        &inputs,
         &recipe.steps.outputs,
         make,
     )
@@ -31,10 +31,15 @@ pub(super) async fn build(run: &mut Run<'_>) -> Result<Done, Stop> {
 const NONE: &str = "no build command";
 
 /// Whether it has to be built.
-pub(super) fn need(run: &Run<'_>) -> Result<Need, Stop> {
+pub(super) async fn need(run: &Run<'_>) -> Result<Need, Stop> {
     let steps = &run.recipe()?.steps;
     match steps.build {
         None => Ok(Need::Skip(NONE.to_owned())),
-        Some(_) => Results::of(run).need(Step::Build, &keys::build(run)?, &steps.outputs),
+        Some(_) => {
+            let inputs = keys::build(run)?;
+            Results::of(run)
+                .need(Step::Build, &inputs, &steps.outputs)
+                .await
+        }
     }
 }

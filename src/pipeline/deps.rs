@@ -16,12 +16,12 @@ pub(super) async fn deps(run: &mut Run<'_>) -> Result<Done, Stop> {
         let _turn = run.build_turn().await?;
         command(run, Step::Deps, line, Sight::Build, recipe.timeouts.install).await
     };
-    let key = keys::deps(run)?;
+    let inputs = keys::deps(run)?;
     obtain(
         run,
         Step::Deps,
-        need(run)?,
-        &key,
+        need(run).await?,
+        &inputs,
         &recipe.steps.deps,
         install,
     )
@@ -31,10 +31,15 @@ pub(super) async fn deps(run: &mut Run<'_>) -> Result<Done, Stop> {
 const NONE: &str = "no install command";
 
 /// Whether dependencies have to be installed.
-pub(super) fn need(run: &Run<'_>) -> Result<Need, Stop> {
+pub(super) async fn need(run: &Run<'_>) -> Result<Need, Stop> {
     let steps = &run.recipe()?.steps;
     match steps.install {
         None => Ok(Need::Skip(NONE.to_owned())),
-        Some(_) => Results::of(run).need(Step::Deps, &keys::deps(run)?, &steps.deps),
+        Some(_) => {
+            let inputs = keys::deps(run)?;
+            Results::of(run)
+                .need(Step::Deps, &inputs, &steps.deps)
+                .await
+        }
     }
 }

@@ -5,12 +5,10 @@ use super::command::command;
 use super::outcome::{Done, Need, Stop, Trouble};
 use super::place::Sight;
 use super::processes::{self, WEB};
-use super::{Run, keys};
+use super::{Run, keys, why};
 use crate::config::OnSwitch;
 use crate::domain::Step;
 use crate::service::probe_once;
-use crate::store::{self, StoreError};
-use crate::system::clock;
 
 pub(super) async fn migrate(run: &mut Run<'_>) -> Result<Done, Stop> {
     make_room(run).await?;
@@ -25,16 +23,9 @@ pub(super) async fn migrate(run: &mut Run<'_>) -> Result<Done, Stop> {
     }
     let line = recipe.steps.migrate.unwrap_or_default();
     command(run, Step::Migrate, &line, Sight::App, deadline).await?;
-    if let Some(key) = keys::migrate(run)? {
-        let (scope, id) = (run.env.id.to_string(), run.id());
-        let put = move |c: &rusqlite::Connection| {
-            store::keys::put(c, &scope, Step::Migrate, &key, id, clock::now_ms())
-        };
-        run.tools
-            .journal
-            .store()
-            .write::<_, StoreError>(put)
-            .await?;
+    if let Some(inputs) = keys::migrate(run)? {
+        let scope = run.env.id.to_string();
+        why::remember(run, scope, Step::Migrate, &inputs, run.id()).await?;
     }
     old_release_still_answers(run).await?;
     Ok(Done::Ran(why))
@@ -45,24 +36,20 @@ pub(super) async fn need(run: &Run<'_>) -> Result<Need, Stop> {
     if run.recipe()?.steps.migrate.is_none() {
         return Ok(Need::Skip("no migration command".to_owned()));
     }
-    let Some(key) = keys::migrate(run)? else {
+    let Some(inputs) = keys::migrate(run)? else {
         return Ok(Need::Run(
             "it declares no inputs, so it always runs".to_owned(),
         ));
     };
-    Ok(match newest_key(run).await? {
-        Some(newest) if newest == key => {
-            Need::Skip("the migrations have not changed since they last ran here".to_owned())
-        }
-        Some(_) => Need::Run("the migrations changed".to_owned()),
+    let last = why::last(run, run.env.id.to_string(), Step::Migrate).await?;
+    Ok(match last {
+        Some(last) if last.key == inputs.key(Step::Migrate) => Need::Skip(format!(
+            "the migrations have not changed since they last ran here, in deployment {}",
+            last.deployment
+        )),
+        Some(last) => Need::Run(why::differs(run, &last, &inputs)?),
         None => Need::Run("it has not run here yet".to_owned()),
     })
-}
-
-async fn newest_key(run: &Run<'_>) -> Result<Option<String>, Stop> {
-    let scope = run.env.id.to_string();
-    let newest = move |c: &rusqlite::Connection| store::keys::newest(c, &scope, Step::Migrate);
-    Ok(run.tools.journal.store().read(newest).await?)
 }
 
 /// Exclusive workers of the old release stop before the database changes under them.

@@ -25,6 +25,7 @@ mod switch;
 mod test;
 mod tools;
 mod vacate;
+mod why;
 
 pub use cancel::Cancel;
 pub use committed::{serving, uphold};

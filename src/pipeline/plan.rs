@@ -42,6 +42,7 @@ pub async fn plan(
     let always = |why: &str| Need::Run(why.to_owned());
     let first = run.from().is_none();
     let mut steps = vec![
+        (Step::Fetch, Need::Skip("the commit is here".to_owned())),
         (Step::Vacate, always(&format!("takes {}", run.color))),
         (Step::Checkout, always("writes only what differs")),
         (
@@ -53,8 +54,8 @@ pub async fn plan(
                 false => Need::Skip("what serves was sealed before it started".to_owned()),
             },
         ),
-        (Step::Deps, deps::need(&run)?),
-        (Step::Build, build::need(&run)?),
+        (Step::Deps, deps::need(&run).await?),
+        (Step::Build, build::need(&run).await?),
         (Step::Test, test::need(&run).await?),
         (Step::Migrate, migrate::need(&run).await?),
     ];

@@ -1,10 +1,12 @@
 //! The results of install and build: which ones a slot has, and where one can be had instead of made again. A result
 //! is trusted by the key that it was made with; a failed or half-finished step leaves none.
 
+use super::keys::Inputs;
 use super::outcome::{Done, Need, Stop};
 use super::tools::blocking;
-use super::{Run, Tools};
-use crate::domain::{Mode, Step};
+use super::{Run, Tools, why};
+use crate::config::Environment;
+use crate::domain::{DeploymentId, Mode, Step};
 use crate::release::{self, Backup};
 use crate::system::files::{self, AtPath};
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,9 @@ use std::path::PathBuf;
 #[derive(Serialize, Deserialize)]
 struct Made {
     key: String,
+    /// The deployment that made it; an older Teal kept none.
+    #[serde(default)]
+    deployment: Option<DeploymentId>,
     /// The folders that were there when it was made: an app without dependencies has no `node_modules`.
     folders: Vec<String>,
 }
@@ -33,9 +38,14 @@ impl<'a> Results<'a> {
         }
     }
 
-    /// Whether the step has to run for this key. `folders` are what it fills; a step that does not say what it fills
+    /// Whether the step has to run for these inputs. `folders` are what it fills; a step that does not say what it fills
     /// always runs.
-    pub(super) fn need(&self, step: Step, key: &str, folders: &[String]) -> Result<Need, Stop> {
+    pub(super) async fn need(
+        &self,
+        step: Step,
+        inputs: &Inputs,
+        folders: &[String],
+    ) -> Result<Need, Stop> {
         if self.run.deployment.mode == Mode::Full {
             return Ok(Need::Run("from scratch".to_owned()));
         }
@@ -44,29 +54,50 @@ impl<'a> Results<'a> {
                 "what it makes is not declared, so it always runs".to_owned(),
             ));
         }
-        let made = self.made(step)?;
-        if let Some(made) = made.as_ref().filter(|made| made.key == key) {
+        let key = inputs.key(step);
+        if let Some(made) = self.made(step)?.filter(|made| made.key == key) {
             let app_dir = self.run.place()?.app_dir();
-            match made
-                .folders
-                .iter()
-                .find(|folder| !app_dir.join(folder).exists())
-            {
-                None => return Ok(Need::Skip("same inputs as in this slot".to_owned())),
-                Some(gone) => return Ok(Need::Run(format!("`{gone}` is missing"))),
-            }
+            let mut all = made.folders.iter();
+            return Ok(match all.find(|folder| !app_dir.join(folder).exists()) {
+                Some(gone) => Need::Run(format!("`{gone}` is missing")),
+                None => Need::Skip(match made.deployment {
+                    Some(id) => format!("same inputs as deployment {id}"),
+                    None => "same inputs as in this slot".to_owned(),
+                }),
+            });
         }
-        if let Some(lender) = lender(self.run, step, key, folders)? {
-            let words = format!(
-                "same inputs as deployment {}: copied",
-                lender.manifest.about.deployment
-            );
+        if let Some((env, lender)) = lender(self.run, step, &key, folders)? {
+            let id = lender.manifest.about.deployment;
+            let words = match env.id == self.run.env.id {
+                true => format!("same inputs as deployment {id}: copied"),
+                false => format!("lent by {}'s deployment {id}", env.id.env),
+            };
             return Ok(Need::Lend(Box::new(lender), words));
         }
-        Ok(Need::Run(match made {
-            Some(_) => "its inputs changed".to_owned(),
-            None => format!("{} has no result of {step} yet", self.run.color),
-        }))
+        Ok(Need::Run(self.why(step, &key, inputs).await?))
+    }
+
+    /// Why no result fits.
+    async fn why(&self, step: Step, key: &str, inputs: &Inputs) -> Result<String, Stop> {
+        let what = if step == Step::Deps {
+            "installed"
+        } else {
+            "built"
+        };
+        Ok(match why::last(self.run, self.scope(), step).await? {
+            None => format!("nothing was {what} here yet"),
+            // It cannot be copied (a virtualenv holds absolute paths), or its backup is gone.
+            Some(last) if last.key == key => format!(
+                "same inputs as deployment {}, {what} anew for {}",
+                last.deployment, self.run.color
+            ),
+            Some(last) => why::differs(self.run, &last, inputs)?,
+        })
+    }
+
+    /// What was made last is told per environment.
+    fn scope(&self) -> String {
+        self.run.env.id.to_string()
     }
 
     /// Copies a result out of a sealed release into the slot.
@@ -74,17 +105,18 @@ impl<'a> Results<'a> {
         &self,
         lender: Backup,
         step: Step,
-        key: &str,
+        inputs: &Inputs,
         folders: &[String],
     ) -> Result<(), Stop> {
         self.forget(step)?;
+        let maker = lender.manifest.about.deployment;
         let (dir, slot, wanted) = (
             self.run.recipe()?.dir.clone(),
             self.run.slot(),
             folders.to_vec(),
         );
         blocking(move || Ok(release::lend(&lender, &dir, &wanted, &slot)?)).await?;
-        self.remember(step, key, folders)
+        self.remember(step, inputs, folders, maker).await
     }
 
     /// Says, before the step begins, that its result is not whole.
@@ -93,17 +125,34 @@ impl<'a> Results<'a> {
         Ok(files::remove_if_there(&file).at("remove", &file)?)
     }
 
-    /// Says that the result of the step is whole.
-    pub(super) fn remember(&self, step: Step, key: &str, folders: &[String]) -> Result<(), Stop> {
+    /// Says that the result of the step is whole, and which deployment made it.
+    pub(super) async fn remember(
+        &self,
+        step: Step,
+        inputs: &Inputs,
+        folders: &[String],
+        maker: DeploymentId,
+    ) -> Result<(), Stop> {
         let app_dir = self.run.place()?.app_dir();
         let there = folders
             .iter()
             .filter(|folder| app_dir.join(folder).exists());
         let made = Made {
-            key: key.to_owned(),
+            key: inputs.key(step),
+            deployment: Some(maker),
             folders: there.cloned().collect(),
         };
-        self.write(step, &made)
+        self.write(step, &made)?;
+        why::remember(self.run, self.scope(), step, inputs, maker).await
+    }
+
+    /// The result in the slot serves once more: what comes next is compared with it.
+    async fn reuse(&self, step: Step, inputs: &Inputs) -> Result<(), Stop> {
+        let made = self.made(step)?;
+        let maker = made
+            .and_then(|made| made.deployment)
+            .unwrap_or(self.run.id());
+        why::remember(self.run, self.scope(), step, inputs, maker).await
     }
 
     /// The keys of all results in the slot, for the seal.
@@ -127,6 +176,7 @@ impl<'a> Results<'a> {
                         step,
                         &Made {
                             key: key.clone(),
+                            deployment: Some(backup.manifest.about.deployment),
                             folders,
                         },
                     )?;
@@ -159,33 +209,36 @@ pub(super) async fn obtain(
     run: &Run<'_>,
     step: Step,
     need: Need,
-    key: &str,
+    inputs: &Inputs,
     folders: &[String],
     make: impl Future<Output = Result<(), Stop>>,
 ) -> Result<Done, Stop> {
     let results = Results::of(run);
     match need {
-        Need::Skip(why) => Ok(Done::Skipped(why)),
+        Need::Skip(why) => {
+            results.reuse(step, inputs).await?;
+            Ok(Done::Skipped(why))
+        }
         Need::Lend(lender, why) => {
-            results.borrow_from(*lender, step, key, folders).await?;
+            results.borrow_from(*lender, step, inputs, folders).await?;
             Ok(Done::Skipped(why))
         }
         Need::Run(why) => {
             results.forget(step)?;
             make.await?;
-            results.remember(step, key, folders)?;
+            results.remember(step, inputs, folders, run.id()).await?;
             Ok(Done::Ran(why))
         }
     }
 }
 
 /// The newest sealed release of the app, in whatever environment, that has this result and can lend it.
-fn lender(
-    run: &Run<'_>,
+fn lender<'a>(
+    run: &Run<'a>,
     step: Step,
     key: &str,
     folders: &[String],
-) -> Result<Option<Backup>, Stop> {
+) -> Result<Option<(&'a Environment, Backup)>, Stop> {
     let tools: &Tools = run.tools;
     for env in std::iter::once(run.env).chain(&run.app.environments) {
         let sealed = tools.shelf(env).list()?;
@@ -196,7 +249,7 @@ fn lender(
         if let Some(backup) = with_key.next()
             && release::can_lend(&backup, &run.recipe()?.dir, folders)?
         {
-            return Ok(Some(backup));
+            return Ok(Some((env, backup)));
         }
     }
     Ok(None)

@@ -7,7 +7,7 @@ use crate::release::{Shelf, Slots, Version};
 use crate::store::environments::{Release, Standing};
 use crate::system::git::Repo;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// One deployment on its way: what is known from the start, and what the steps find out for those behind them.
@@ -36,6 +36,8 @@ pub struct Run<'a> {
     pub(super) release: Option<Release>,
     /// What the proxy had counted when the new release was about to start.
     pub(super) before: Option<crate::traffic::Measure>,
+    /// The digest of the tracked files that count for the build, once it was taken.
+    pub(super) tree: OnceLock<String>,
 }
 
 /// How a rollback gets back.
@@ -77,6 +79,7 @@ impl<'a> Run<'a> {
             way_back: WayBack::FromBackup,
             release: None,
             before: None,
+            tree: OnceLock::new(),
             standing,
             deployment,
         };

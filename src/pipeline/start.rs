@@ -6,7 +6,7 @@ use super::processes::{self, WEB};
 use super::results::Results;
 use super::{Run, backup, keys, vacate};
 use crate::config::OnSwitch;
-use crate::domain::Kind;
+use crate::domain::{Kind, Step};
 use crate::store::environments;
 
 pub(super) async fn start(run: &mut Run<'_>) -> Result<Done, Stop> {
@@ -44,7 +44,7 @@ async fn seal_and_settle(run: &mut Run<'_>) -> Result<(), Stop> {
     if run.deployment.kind == Kind::Deploy {
         run.slots.write_build_hash(run.color, &release.commit)?;
         let keys = Keys {
-            migrate_key: keys::migrate(run)?,
+            migrate_key: keys::migrate(run)?.map(|inputs| inputs.key(Step::Migrate)),
             keys: Results::of(run).keys()?,
         };
         release.backup = Some(backup::seal(run, run.color, &release, keys).await?);

@@ -3,10 +3,9 @@
 use super::command::command;
 use super::outcome::{Done, Need, Stop};
 use super::place::Sight;
-use super::{Run, keys};
+use super::{Run, keys, why};
 use crate::domain::{Mode, Step};
-use crate::store::{self, StoreError};
-use crate::system::clock;
+use crate::store;
 
 pub(super) async fn test(run: &mut Run<'_>) -> Result<Done, Stop> {
     let why = match need(run).await? {
@@ -17,15 +16,8 @@ pub(super) async fn test(run: &mut Run<'_>) -> Result<Done, Stop> {
     let _turn = run.build_turn().await?;
     let line = recipe.steps.test.unwrap_or_default();
     command(run, Step::Test, &line, Sight::Build, recipe.timeouts.test).await?;
-    let (scope, key, id) = (run.app.name.to_string(), keys::test(run)?, run.id());
-    let put = move |c: &rusqlite::Connection| {
-        store::keys::put(c, &scope, Step::Test, &key, id, clock::now_ms())
-    };
-    run.tools
-        .journal
-        .store()
-        .write::<_, StoreError>(put)
-        .await?;
+    let scope = run.app.name.to_string();
+    why::remember(run, scope, Step::Test, &keys::test(run)?, run.id()).await?;
     Ok(Done::Ran(why))
 }
 
@@ -40,13 +32,21 @@ pub(super) async fn need(run: &Run<'_>) -> Result<Need, Stop> {
     if run.deployment.mode == Mode::Full {
         return Ok(Need::Run("from scratch".to_owned()));
     }
-    let (scope, key) = (run.app.name.to_string(), keys::test(run)?);
+    let inputs = keys::test(run)?;
+    let (scope, key) = (run.app.name.to_string(), inputs.key(Step::Test));
     let store = run.tools.journal.store();
     let passed = store
         .read(move |c| store::keys::find(c, &scope, Step::Test, &key))
         .await?;
-    Ok(match passed {
-        Some(earlier) => Need::Skip(format!("the same inputs passed in deployment {earlier}")),
-        None => Need::Run("these inputs have not passed yet".to_owned()),
-    })
+    if let Some(earlier) = passed {
+        return Ok(Need::Skip(format!(
+            "the same inputs passed in deployment {earlier}"
+        )));
+    }
+    Ok(Need::Run(
+        match why::last(run, run.app.name.to_string(), Step::Test).await? {
+            Some(last) => why::differs(run, &last, &inputs)?,
+            None => "these inputs have not passed yet".to_owned(),
+        },
+    ))
 }

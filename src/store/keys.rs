@@ -4,18 +4,33 @@ use super::StoreError;
 use crate::domain::{DeploymentId, Step};
 use rusqlite::{Connection, OptionalExtension, params};
 
+/// A success that is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The word for all inputs.
+    pub key: String,
+    /// What the key is made of, as JSON; empty where an older Teal wrote it.
+    pub inputs: String,
+    /// The deployment whose step succeeded.
+    pub deployment: DeploymentId,
+}
+
 /// Remembers that the step succeeded with these inputs. `scope` is what the key is valid for: an app or an environment.
 pub fn put(
     connection: &Connection,
     scope: &str,
     step: Step,
-    key: &str,
-    deployment: DeploymentId,
+    known: &Known,
     at_ms: i64,
 ) -> Result<(), StoreError> {
+    let Known {
+        key,
+        inputs,
+        deployment,
+    } = known;
     connection
-        .prepare_cached("INSERT OR REPLACE INTO keys (scope, step, key, deployment, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![scope, step.as_str(), key, deployment, at_ms])?;
+        .prepare_cached("INSERT OR REPLACE INTO keys (scope, step, key, inputs, deployment, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![scope, step.as_str(), key, inputs, deployment, at_ms])?;
     Ok(())
 }
 
@@ -32,14 +47,20 @@ pub fn find(
         .optional()?)
 }
 
-/// The key of the newest success of the step, if any.
+/// The newest success of the step, if any.
 pub fn newest(
     connection: &Connection,
     scope: &str,
     step: Step,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Option<Known>, StoreError> {
     Ok(connection
-        .prepare_cached("SELECT key FROM keys WHERE scope = ?1 AND step = ?2 ORDER BY at_ms DESC, rowid DESC LIMIT 1")?
-        .query_row(params![scope, step.as_str()], |row| row.get(0))
+        .prepare_cached("SELECT key, inputs, deployment FROM keys WHERE scope = ?1 AND step = ?2 ORDER BY at_ms DESC, rowid DESC LIMIT 1")?
+        .query_row(params![scope, step.as_str()], |row| {
+            Ok(Known {
+                key: row.get(0)?,
+                inputs: row.get(1)?,
+                deployment: row.get(2)?,
+            })
+        })
         .optional()?)
 }

@@ -63,6 +63,10 @@ CREATE TABLE freezes (
     until_ms INTEGER
 ) STRICT;
 ",
+    "
+ALTER TABLE keys ADD COLUMN inputs TEXT NOT NULL DEFAULT '';
+CREATE INDEX keys_by_age ON keys (scope, step, at_ms);
+",
 ];
 
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {

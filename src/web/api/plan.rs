@@ -71,6 +71,7 @@ pub async fn planned(
             env.id
         ),
         recipe: recipe.explain(),
+        warnings: recipe.warnings,
         steps: steps.collect(),
     })
 }

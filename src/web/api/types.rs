@@ -244,6 +244,9 @@ pub struct PlanShown {
     pub head: String,
     /// The resolved recipe, with the origin of each value.
     pub recipe: String,
+    /// What people should know of it and nothing refuses: a program that is not installed, say.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The steps, and why each would run or be skipped.
     pub steps: Vec<PlannedStep>,
 }
