@@ -2,7 +2,7 @@
 //! told to everybody who follows. Telling happens after the commit and can neither fail nor delay it.
 
 use crate::domain::{
-    Deployment, DeploymentId, EnvId, Event, Failure, Receipt, Record, State, Step, StepEnd,
+    Deployment, DeploymentId, EnvId, Event, Failure, Receipt, Record, Spent, State, Step, StepEnd,
 };
 use crate::store::environments::{self, Standing};
 use crate::store::{Store, StoreError, deployments, events};
@@ -137,9 +137,16 @@ impl Journal {
         end: StepEnd,
         why: String,
         ms: u64,
+        spent: Spent,
     ) -> Result<(), JournalError> {
-        self.write(move |entry| entry.tell(id, Event::StepEnded { step, end, why, ms }))
-            .await
+        let ended = Event::StepEnded {
+            step,
+            end,
+            why,
+            ms,
+            spent,
+        };
+        self.write(move |entry| entry.tell(id, ended)).await
     }
 
     /// Makes a remark that people should see.

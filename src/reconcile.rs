@@ -5,7 +5,7 @@ use crate::config::App;
 use crate::domain::{CommitId, EnvId, Kind, Origin};
 use crate::pipeline::{self, Tools};
 use crate::queue::{Queue, Wish};
-use crate::store::deployments;
+use crate::store::{StoreError, deployments, passed_over};
 use crate::system::git::GitError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,9 @@ async fn look(tools: &Tools, queue: &Queue, app: &App) -> Result<(), String> {
         let tried = tools
             .journal
             .store()
-            .read(move |c| deployments::was_tried(c, &id, &tried))
+            .read(move |c| {
+                Ok(deployments::was_tried(c, &id, &tried)? || passed_over::has(c, &id, &tried)?)
+            })
             .await;
         if tried.map_err(|e| e.to_string())? {
             continue;
@@ -73,6 +75,43 @@ async fn look(tools: &Tools, queue: &Queue, app: &App) -> Result<(), String> {
         queue.ask(wish).await.map_err(|e| e.to_string())?;
     }
     Ok(())
+}
+
+/// Somebody chose a release: the tip that the environment's branch has now is not what they want, and no later look may put
+/// it in the place of what they chose. Says so when that tip was never deployed.
+pub async fn pass_over(
+    tools: &Tools,
+    env: &EnvId,
+    chosen: &CommitId,
+) -> Result<Option<String>, StoreError> {
+    let Some((app, _)) = tools.environment(env) else {
+        return Ok(None);
+    };
+    // A repository that cannot be read has no tip that could be deployed.
+    let Ok(Some((ref_name, tip))) = newest_tip(tools, app, env) else {
+        return Ok(None);
+    };
+    if &tip == chosen {
+        return Ok(None);
+    }
+    let (id, passed) = (env.clone(), tip.clone());
+    let store = tools.journal.store();
+    let was_tried = store
+        .write(move |c| {
+            let was_tried = deployments::was_tried(c, &id, &passed)?;
+            if !was_tried {
+                passed_over::add(c, &id, &passed)?;
+            }
+            Ok::<_, StoreError>(was_tried)
+        })
+        .await?;
+    Ok((!was_tried).then(|| {
+        format!(
+            "{} is at {}, which was never deployed here and is left alone now: teal deploy {env} deploys it",
+            crate::queue::shown_ref(&ref_name),
+            tip.short()
+        )
+    }))
 }
 
 /// Of all refs that map to the environment, the one with the newest commit.

@@ -4,7 +4,7 @@
 use crate::config::Server;
 use crate::domain::{Route, Upstreams};
 use crate::journal::{Journal, JournalError};
-use crate::pipeline::Tools;
+use crate::pipeline::{Tools, Turns};
 use crate::queue::Queue;
 use crate::service::Services;
 use crate::setup::{self, SetupError};
@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 
 /// Why the server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +97,7 @@ async fn tools(server: &Arc<Server>) -> Result<Tools, ServeError> {
     traffic.ensure_running().await?;
     traffic.declare(routes(server)).await?;
     Ok(Tools {
-        builds: Arc::new(Semaphore::new(server.build_slots)),
+        builds: Turns::new(server.build_slots),
         services: Services {
             run_dir: server.state_dir.join("run"),
             exe: exe.clone(),

@@ -2,6 +2,7 @@
 
 use crate::harness::{App, Daemon, LONG, Outcome, Teal, wait_until};
 use nix::sys::signal::Signal;
+use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 
@@ -429,4 +430,33 @@ fn the_old_script_deploys_and_passes_the_exit_code_on() {
     app.git().commit("broken");
     push(&app);
     ended(1, script(&["production", "--fast"]));
+}
+
+#[test]
+fn the_trace_of_a_deployment_tells_teal_and_the_app_apart() {
+    let (teal, app) = live();
+    app.recipe("[build]\nbuild = \"sleep 0.2\"");
+    app.version("v2");
+    push(&app);
+    let shown = ended(0, teal.cli(["logs", "2", "--timing"]));
+    assert!(shown.contains("push to live"), "{shown}");
+    assert!(
+        shown.lines().all(|line| line.chars().count() <= 80),
+        "{shown}"
+    );
+    let trace = teal.json(["logs", "2", "--timing"]);
+    let ms = |at: &Value, name: &str| at[name].as_u64().unwrap();
+    let steps = trace["steps"].as_array().unwrap();
+    let build = steps.iter().find(|step| step["step"] == "build").unwrap();
+    assert!(ms(build, "app_ms") >= 200, "{trace}");
+    assert_eq!(
+        ms(&trace, "total_ms"),
+        ms(&trace, "app_ms") + ms(&trace, "waited_ms") + ms(&trace, "teal_ms")
+    );
+    let picture = ended(0, teal.cli(["logs", "2", "--timing", "--svg"]));
+    assert!(
+        picture.starts_with("<svg") && picture.contains(">build<"),
+        "{picture}"
+    );
+    ended(2, teal.cli(["logs", "production", "--timing"]));
 }

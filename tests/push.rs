@@ -52,7 +52,8 @@ fn a_push_goes_live_and_its_sender_sees_every_step() {
       start [TIME] web (pid [PID]) on port [PORT]
       health [TIME] ready after [TIME], [N] probes
       switch [TIME] blue serves
-      receipt 0 lost of [N] requests, [N] in flight at the switch, 0 x 5xx, overlap [TIME]
+      receipt 0 lost of [N] requests, [N] in flight at the switch
+                          0 x 5xx, overlap [TIME]
       observe [TIME]
     LIVE: http://production.shop.test:[PORT] (deployment 1, push to live [TIME])
     To [SANDBOX]/state/repos/shop.git

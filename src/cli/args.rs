@@ -48,6 +48,8 @@ pub(super) enum Command {
     Logs(Logs),
     /// Go back to the release that served before, or to an older one
     Rollback(Rollback),
+    /// Deploy exactly what one environment serves to another one, without building it again
+    Promote(Promote),
     /// List the sealed releases that can be gone back to
     Backups(Env),
     /// Stop a deployment that waits or runs
@@ -137,6 +139,12 @@ pub(super) struct Logs {
     /// Only this step of the deployment: `build`, `service`
     #[arg(long, value_name = "STEP")]
     pub step: Option<String>,
+    /// Where the time of the deployment went, step by step
+    #[arg(long, conflicts_with_all = ["follow", "step"])]
+    pub timing: bool,
+    /// The same as a picture
+    #[arg(long, requires = "timing")]
+    pub svg: bool,
 }
 
 #[derive(Debug, Args)]
@@ -146,6 +154,17 @@ pub(super) struct Rollback {
     /// A backup's name or a deployment's number [default: the release that served before]
     #[arg(long, value_name = "BACKUP|DEPLOYMENT")]
     pub to: Option<String>,
+    /// Return at once instead of showing the steps
+    #[arg(long)]
+    pub detach: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Promote {
+    /// The environment that serves it: `staging`, or `app/staging`
+    pub from: String,
+    /// The environment that gets it
+    pub to: String,
     /// Return at once instead of showing the steps
     #[arg(long)]
     pub detach: bool,

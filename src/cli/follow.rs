@@ -231,7 +231,7 @@ mod tests {
     use super::*;
     use crate::cli::samples;
     use crate::cli::screen::Paper;
-    use crate::domain::{Step, StepEnd};
+    use crate::domain::{Spent, Step, StepEnd};
 
     fn record(seq: i64, event: Event) -> Record {
         Record {
@@ -245,7 +245,17 @@ mod tests {
     fn ran(seq: i64, step: Step, ms: u64) -> Record {
         let why = String::new();
         let end = StepEnd::Ran;
-        record(seq, Event::StepEnded { step, end, why, ms })
+        let spent = Spent::default();
+        record(
+            seq,
+            Event::StepEnded {
+                step,
+                end,
+                why,
+                ms,
+                spent,
+            },
+        )
     }
 
     fn shown(events: Vec<Record>) -> Told {

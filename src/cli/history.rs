@@ -91,6 +91,7 @@ pub(super) fn what(deployment: &Deployment) -> String {
         Kind::Rollback { backup: None } => "rollback".to_owned(),
         Kind::Rollback { backup: Some(name) } => format!("rollback to {}", one_line(name, 60)),
         Kind::Restart => "restart".to_owned(),
+        Kind::Promote { from, .. } => format!("promoted from {}", from.env),
     }
 }
 

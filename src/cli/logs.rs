@@ -5,6 +5,7 @@ use super::client::{Client, Stream, named};
 use super::failure::{CliError, Code};
 use super::screen::Screen;
 use super::tame::Tamer;
+use super::timing;
 use crate::domain::DeploymentId;
 use crate::report;
 use crate::web::types::{DeploymentShown, Which};
@@ -16,12 +17,14 @@ pub(super) async fn run(
     args: &Logs,
     screen: &mut Screen,
 ) -> Result<Code, CliError> {
+    let option = if args.timing { "--timing" } else { "--step" };
     let follow = args.follow.then_some("true");
     match args.of.parse::<DeploymentId>() {
+        Ok(id) if args.timing => timing::run(client, id, args.svg, screen).await,
         Ok(id) => of_deployment(client, id, args.step.as_deref(), follow, screen).await,
-        Err(_) if args.step.is_some() => Err(CliError::usage(
+        Err(_) if args.step.is_some() || args.timing => Err(CliError::usage(
             format!(
-                "`--step` is about a deployment, and `{}` is an environment",
+                "`{option}` is about a deployment, and `{}` is an environment",
                 args.of
             ),
             format!("find the deployment's number: teal history {}", args.of),

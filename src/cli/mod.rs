@@ -31,12 +31,14 @@ mod init;
 mod logs;
 mod maintenance;
 mod plan;
+mod promote;
 mod restart;
 mod rollback;
 mod run;
 mod serve;
 mod starter;
 mod status;
+mod timing;
 
 #[cfg(test)]
 mod samples;
@@ -93,6 +95,7 @@ async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, Cl
         Command::History(args) => history::run(client, &some(&args.env), args, screen).await,
         Command::Logs(args) => logs::run(client, &which(&args.of), args, screen).await,
         Command::Rollback(args) => rollback::run(client, which(&args.env), args, screen).await,
+        Command::Promote(args) => promote::run(client, cli.app.as_deref(), args, screen).await,
         Command::Backups(args) => backups::run(client, &which(&args.env), screen).await,
         Command::Cancel(args) => cancel::run(client, args.deployment, screen).await,
         Command::Restart(args) => restart::run(client, which(&args.env), args, screen).await,

@@ -12,7 +12,7 @@ use super::tame::one_line;
 use crate::domain::{Color, Deployment, State};
 use crate::report::{Line, Tone};
 use crate::system::clock;
-use crate::web::types::{EnvironmentStatus, SlotStatus, Status, Which};
+use crate::web::types::{Builds, EnvironmentStatus, SlotStatus, Status, Which};
 
 /// Shows all environments, or one of them more closely.
 pub(super) async fn run(
@@ -37,7 +37,7 @@ pub(super) async fn run(
         screen.say("no environments are configured");
         return Ok(Code::Done);
     }
-    screen.table(&table(&seen, now));
+    screen.table(&table(&seen, &status.builds, now));
     if let ([seen], false) = (seen.as_slice(), which.env.is_empty()) {
         for line in detail::lines(&seen.status, now) {
             screen.line(&line);
@@ -79,7 +79,7 @@ fn switched(deployment: &Deployment, to: Color) -> Option<i64> {
     deployment.switched_ms.filter(|_| held)
 }
 
-fn table(seen: &[Seen], now_ms: i64) -> Table {
+fn table(seen: &[Seen], builds: &Builds, now_ms: i64) -> Table {
     let heads = ["ENVIRONMENT", "STATE", "SERVES", "SINCE", "OTHER COLOR"];
     let mut table = Table::new(&heads, 2);
     for seen in seen {
@@ -95,7 +95,7 @@ fn table(seen: &[Seen], now_ms: i64) -> Table {
         let open = status
             .open
             .iter()
-            .map(|deployment| running(deployment, now_ms));
+            .flat_map(|deployment| running(deployment, builds, now_ms));
         let hold = status.hold.as_ref();
         let hold = hold.map(|hold| plain(format!("  {}", one_line(hold, 200))));
         let open = hold.into_iter().chain(open);
@@ -147,10 +147,10 @@ fn other(status: &EnvironmentStatus, now_ms: i64) -> Line {
     cell(Tone::Quiet, format!("{color} {warmth}"))
 }
 
-/// What runs or waits, in one line.
-fn running(deployment: &Deployment, now_ms: i64) -> Line {
+/// What runs or waits, and where it stands in the line of those who want to build.
+fn running(deployment: &Deployment, builds: &Builds, now_ms: i64) -> Vec<Line> {
     let from = deployment.started_ms.unwrap_or(deployment.created_ms);
-    plain(format!(
+    let line = plain(format!(
         "  {} is {}: {} of {} by {}, for {}",
         deployment.id,
         deployment.state,
@@ -158,7 +158,14 @@ fn running(deployment: &Deployment, now_ms: i64) -> Line {
         what(deployment),
         one_line(&deployment.by, 20),
         span(now_ms - from)
-    ))
+    ));
+    let mut waiting = builds.waiting.iter();
+    let place = waiting.position(|builder| builder.deployment == deployment.id);
+    let waits = place.map(|place| {
+        let before = builds.building.len() + place;
+        plain(format!("     waits for a build slot: {before} before it"))
+    });
+    [line].into_iter().chain(waits).collect()
 }
 
 /// The last deployment, when it is not what serves: why what was pushed is not live.
@@ -200,9 +207,20 @@ mod tests {
     use crate::cli::paint::Paint;
     use crate::cli::samples::{self, MINUTE, NOW};
     use crate::domain::{Failure, Step};
+    use crate::pipeline::Builder;
 
     fn shown(seen: &[Seen]) -> String {
-        let mut lines = table(seen, NOW).render(Some(80), Paint::default());
+        let builder = |deployment| Builder {
+            deployment,
+            env: "arq/staging".parse().unwrap(),
+            since_ms: NOW,
+        };
+        let builds = Builds {
+            slots: 1,
+            building: vec![builder(39)],
+            waiting: vec![builder(41), builder(44)],
+        };
+        let mut lines = table(seen, &builds, NOW).render(Some(80), Paint::default());
         lines.extend(warnings(seen).into_iter().map(|line| line.text));
         assert!(
             lines
@@ -264,6 +282,7 @@ mod tests {
         arq/production   live   blue  1a2b3c4d5 Fix the login …  2 h    green warm 7 min
         arq/staging      live   blue  77aa00bb1 Try the new se…  2 d    green empty
           44 is running: 1a2b3c4d5 of main by ada, for 12 s
+             waits for a build slot: 2 before it
           43 failed at health 3 min ago (teal logs 43)
         shop/production  empty  nothing yet
         warning: arq/production: `current` points to green, and blue serves

@@ -63,6 +63,20 @@ pub enum Kind {
     },
     /// The release that serves once more, through the standby slot, with the configuration as it is now.
     Restart,
+    /// Check out and build the commit that another environment of the app serves, with what that one can lend.
+    Promote {
+        /// The environment that served it.
+        from: EnvId,
+        /// The deployment that made it live there.
+        deployment: DeploymentId,
+    },
+}
+
+impl Kind {
+    /// Whether the release is made from a commit, instead of being one that was made before.
+    pub fn is_made_here(&self) -> bool {
+        matches!(self, Kind::Deploy | Kind::Promote { .. })
+    }
 }
 
 /// How much is done again.

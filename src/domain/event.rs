@@ -33,6 +33,9 @@ pub enum Event {
         why: String,
         /// How long it took.
         ms: u64,
+        /// Where that time went, besides Teal's own work.
+        #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+        spent: Spent,
     },
     /// The intent to move the traffic is durable; the route may change from now on.
     Switching {
@@ -50,6 +53,24 @@ pub enum Event {
     Receipt(Receipt),
     /// It will not become live, and why.
     Failed(Failure),
+}
+
+/// Where the time of a step went, besides Teal's own work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// In the app's own commands, or waiting until its service answered, in milliseconds.
+    #[serde(default)]
+    pub app_ms: u64,
+    /// Waiting for a turn to build, in milliseconds.
+    #[serde(default)]
+    pub waited_ms: u64,
+}
+
+impl Spent {
+    /// Whether all of it was Teal's own.
+    pub fn is_nothing(&self) -> bool {
+        *self == Spent::default()
+    }
 }
 
 /// How a step ended.

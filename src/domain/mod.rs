@@ -11,7 +11,7 @@ mod route;
 
 pub use color::Color;
 pub use deployment::{Deployment, DeploymentId, Failure, Kind, Mode, Receipt, State, Step};
-pub use event::{Event, Record, StepEnd};
+pub use event::{Event, Record, Spent, StepEnd};
 pub use hours::{DeployHours, HoursError};
 pub use name::{AppName, CommitId, EnvId, EnvName, NameError};
 pub use push::{Origin, Push, PushOptions};

@@ -13,7 +13,7 @@ pub(super) async fn build(run: &mut Run<'_>) -> Result<Done, Stop> {
         return Ok(Done::Skipped(NONE.to_owned()));
     };
     let make = async {
-        let _turn = run.build_turn().await?;
+        run.build_turn().await?;
         command(run, Step::Build, line, Sight::Build, recipe.timeouts.build).await
     };
     let inputs = keys::build(run)?;

@@ -33,6 +33,7 @@ pub async fn command(
         run.cancel.wait().await;
     };
     let end = crate::service::run_job(&run.tools.exe, job, cancelled).await?;
+    run.spent_by_app(end.took);
     judge(run, step, line, end)
 }
 

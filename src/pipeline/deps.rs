@@ -13,7 +13,7 @@ pub(super) async fn deps(run: &mut Run<'_>) -> Result<Done, Stop> {
         return Ok(Done::Skipped(NONE.to_owned()));
     };
     let install = async {
-        let _turn = run.build_turn().await?;
+        run.build_turn().await?;
         command(run, Step::Deps, line, Sight::Build, recipe.timeouts.install).await
     };
     let inputs = keys::deps(run)?;

@@ -122,7 +122,8 @@ async fn clear_away(run: &Run<'_>) -> Result<(), Stop> {
     }
     uphold(run.tools, run.env).await?;
     put_variables_back(run)?;
-    if let (Kind::Deploy, Some(release)) = (&run.deployment.kind, &run.release)
+    if run.deployment.kind.is_made_here()
+        && let Some(release) = &run.release
         && let Some(name) = &release.backup
     {
         run.shelf().remove(name)?;
@@ -160,7 +161,7 @@ async fn go_back(run: &Run<'_>) -> Result<(), Stop> {
 
 async fn commit_back(run: &Run<'_>, from: Option<Color>) -> Result<(), Stop> {
     let (env, color) = (run.env.id.clone(), run.color);
-    let built_here = run.deployment.kind == Kind::Deploy;
+    let built_here = run.deployment.kind.is_made_here();
     let change = run.tools.journal.write(move |entry| {
         environments::change(entry.connection(), &env, |standing| {
             standing.active = from;

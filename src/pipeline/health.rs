@@ -6,13 +6,18 @@ use super::processes::{self, SETTLE, WEB};
 use crate::config::{Environment, OnSwitch, Recipe};
 use crate::domain::Color;
 use crate::service::{Cause, NotReady, Probe, Service, wait_ready};
+use crate::system::clock;
+use std::time::Duration;
 
 pub(super) async fn health(run: &mut Run<'_>) -> Result<Done, Stop> {
     let recipe = run.recipe()?.clone();
     let mut told = Vec::new();
     // Workers that have to wait for the switch are not there yet.
     let started = |name: &str, on_switch| name == WEB || on_switch == OnSwitch::Overlap;
-    for (name, number) in processes::names(&recipe, started) {
+    let mut names = processes::names(&recipe, started);
+    // The others settle while the one that answers is asked.
+    names.sort_by_key(|(name, _)| name != WEB);
+    for (name, number) in names {
         let service = processes::find(run.tools, &run.env.id, run.color, &name, number).await?;
         let Some(service) = service else {
             return Err(ended_at_once(run, &name, number)?.into());
@@ -51,7 +56,10 @@ async fn ready(
     let mut probe = probe(run.env, run.color, recipe);
     probe.port += number;
     match wait_ready(service, &probe, recipe.health.timeout).await {
-        Ok(ready) => Ok(ready.to_string()),
+        Ok(ready) => {
+            run.spent_by_app(ready.took);
+            Ok(ready.to_string())
+        }
         Err(why) => Err(unready(run, number, &why)?.into()),
     }
 }
@@ -88,7 +96,10 @@ fn ended_at_once(run: &Run<'_>, name: &str, number: u16) -> Result<Trouble, Stop
 /// A process that nobody can ask counts as well when it does not end at once.
 async fn stays(run: &Run<'_>, name: &str, number: u16, service: &Service) -> Result<(), Stop> {
     let place = run.place()?;
-    match tokio::time::timeout(SETTLE, service.exited()).await {
+    // It has been running while the others were probed.
+    let passed = u64::try_from(clock::now_ms() - service.started_ms()).unwrap_or(0);
+    let left = SETTLE.saturating_sub(Duration::from_millis(passed));
+    match tokio::time::timeout(left, service.exited()).await {
         Err(_) => Ok(()),
         Ok(exit) => Err(Trouble::new(format!(
             "the process `{name}` {exit} right after it was started"

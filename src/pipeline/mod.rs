@@ -24,6 +24,7 @@ mod start;
 mod switch;
 mod test;
 mod tools;
+mod turns;
 mod vacate;
 mod why;
 
@@ -36,6 +37,7 @@ pub use plan::{Plan, plan};
 pub use processes::{WEB, find, key, retire};
 pub use run::{Run, WayBack};
 pub use tools::Tools;
+pub use turns::{Builder, Turns};
 
 use crate::domain::{DeploymentId, Kind, State, Step, StepEnd};
 use crate::journal::{Entry, JournalError};
@@ -46,7 +48,7 @@ use std::time::Instant;
 fn steps(run: &Run) -> &'static [Step] {
     use Step::*;
     match (&run.deployment.kind, run.way_back) {
-        (Kind::Deploy, _) => &[
+        (Kind::Deploy | Kind::Promote { .. }, _) => &[
             Fetch, Vacate, Checkout, Backup, Deps, Build, Test, Migrate, Start, Health, Switch,
             Observe,
         ],
@@ -98,6 +100,9 @@ async fn walk(run: &mut Run<'_>, step: Step) -> Result<Result<(), Stop>, Journal
     journal.step_started(id, step).await?;
     let began = Instant::now();
     let outcome = take(run, step).await;
+    if outcome.is_err() || step == Step::Test {
+        run.end_turn();
+    }
     let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (end, why) = match &outcome {
         Ok(Done::Ran(what)) => (StepEnd::Ran, what.clone()),
@@ -105,7 +110,8 @@ async fn walk(run: &mut Run<'_>, step: Step) -> Result<Result<(), Stop>, Journal
         Err(Stop::Failed(trouble)) => (StepEnd::Failed, trouble.cause.clone()),
         Err(Stop::Cancelled(why)) => (StepEnd::Failed, why.clone()),
     };
-    journal.step_ended(id, step, end, why, ms).await?;
+    let spent = run.spent();
+    journal.step_ended(id, step, end, why, ms, spent).await?;
     Ok(outcome.map(|_| ()))
 }
 

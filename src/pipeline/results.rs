@@ -6,7 +6,7 @@ use super::outcome::{Done, Need, Stop};
 use super::tools::blocking;
 use super::{Run, Tools, why};
 use crate::config::Environment;
-use crate::domain::{DeploymentId, Mode, Step};
+use crate::domain::{DeploymentId, Kind, Mode, Step};
 use crate::release::{self, Backup};
 use crate::system::files::{self, AtPath};
 use serde::{Deserialize, Serialize};
@@ -239,8 +239,14 @@ fn lender<'a>(
     key: &str,
     folders: &[String],
 ) -> Result<Option<(&'a Environment, Backup)>, Stop> {
-    let tools: &Tools = run.tools;
-    for env in std::iter::once(run.env).chain(&run.app.environments) {
+    let tools: &'a Tools = run.tools;
+    // What is promoted comes with what was built for it where it served.
+    let promoted = match &run.deployment.kind {
+        Kind::Promote { from, .. } => tools.environment(from).map(|(_, env)| env),
+        _ => None,
+    };
+    let first = promoted.into_iter().chain([run.env]);
+    for env in first.chain(&run.app.environments) {
         let sealed = tools.shelf(env).list()?;
         let mut with_key = sealed
             .into_iter()

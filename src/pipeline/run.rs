@@ -1,14 +1,15 @@
 use super::outcome::{Stop, Trouble};
 use super::place::Place;
+use super::turns::Turn;
 use super::{Cancel, Tools, processes};
 use crate::config::{App, Environment, Recipe};
-use crate::domain::{Color, Deployment, DeploymentId, Kind, State};
+use crate::domain::{Color, Deployment, DeploymentId, Kind, Spent, State};
 use crate::release::{Shelf, Slots, Version};
 use crate::store::environments::{Release, Standing};
 use crate::system::git::Repo;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
-use tokio::sync::OwnedSemaphorePermit;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 /// One deployment on its way: what is known from the start, and what the steps find out for those behind them.
 pub struct Run<'a> {
@@ -36,6 +37,10 @@ pub struct Run<'a> {
     pub(super) release: Option<Release>,
     /// What the proxy had counted when the new release was about to start.
     pub(super) before: Option<crate::traffic::Measure>,
+    /// Its turn to build, from the first command that needs one to the last.
+    turn: Mutex<Option<Turn>>,
+    /// Where the time of the running step went.
+    spent: Mutex<Spent>,
     /// The digest of the tracked files that count for the build, once it was taken.
     pub(super) tree: OnceLock<String>,
 }
@@ -79,6 +84,8 @@ impl<'a> Run<'a> {
             way_back: WayBack::FromBackup,
             release: None,
             before: None,
+            turn: Mutex::default(),
+            spent: Mutex::default(),
             tree: OnceLock::new(),
             standing,
             deployment,
@@ -174,25 +181,56 @@ impl<'a> Run<'a> {
         Ok(self.tools.repo(self.app)?)
     }
 
-    /// Waits for a turn to build, and says so when others build already.
-    pub async fn build_turn(&self) -> Result<OwnedSemaphorePermit, Stop> {
-        let builds = Arc::clone(&self.tools.builds);
-        if builds.available_permits() == 0 {
-            self.note("waiting for a build slot: other deployments build")
-                .await?;
+    /// Waits for a turn to build, and says who is before it. The turn lasts until the tests have run, so that who came first
+    /// is also done first.
+    pub async fn build_turn(&self) -> Result<(), Stop> {
+        if lock(&self.turn).is_some() {
+            return Ok(());
         }
-        tokio::select! {
-            permit = builds.acquire_owned() => {
-                permit.map_err(|_| Trouble::new("the server is stopping").into())
+        let began = Instant::now();
+        let mut turn = self.tools.builds.enter(self.id(), &self.env.id);
+        loop {
+            let ahead = tokio::select! {
+                ahead = turn.next() => ahead,
+                why = self.cancel.wait() => return Err(Stop::Cancelled(why)),
+            };
+            match ahead {
+                Some(ahead) => self.note(ahead.to_string()).await?,
+                None => break,
             }
-            why = self.cancel.wait() => Err(Stop::Cancelled(why)),
         }
+        lock(&self.spent).waited_ms += millis(began.elapsed());
+        *lock(&self.turn) = Some(turn);
+        Ok(())
+    }
+
+    /// Gives the turn to build back.
+    pub(super) fn end_turn(&self) {
+        drop(lock(&self.turn).take());
+    }
+
+    /// Counts time that the running step spent in the app's own commands, or waiting for its service to answer.
+    pub(super) fn spent_by_app(&self, time: Duration) {
+        lock(&self.spent).app_ms += millis(time);
+    }
+
+    /// Where the time of the step went that ends now.
+    pub(super) fn spent(&self) -> Spent {
+        std::mem::take(&mut *lock(&self.spent))
     }
 
     /// Makes a remark that people should see.
     pub async fn note(&self, text: impl Into<String>) -> Result<(), Stop> {
         Ok(self.tools.journal.note(self.id(), text).await?)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What was committed when the deployment began: of one that has switched already, the color that it came from.

@@ -6,7 +6,7 @@ use super::processes::{self, WEB};
 use super::results::Results;
 use super::{Run, backup, keys, vacate};
 use crate::config::OnSwitch;
-use crate::domain::{Kind, Step};
+use crate::domain::Step;
 use crate::store::environments;
 
 pub(super) async fn start(run: &mut Run<'_>) -> Result<Done, Stop> {
@@ -41,7 +41,7 @@ pub(super) async fn start(run: &mut Run<'_>) -> Result<Done, Stop> {
 /// From here on the slot holds a whole release: sealed before anything of it has run, and known by name.
 async fn seal_and_settle(run: &mut Run<'_>) -> Result<(), Stop> {
     let mut release = run.release()?.clone();
-    if run.deployment.kind == Kind::Deploy {
+    if run.deployment.kind.is_made_here() {
         run.slots.write_build_hash(run.color, &release.commit)?;
         let keys = Keys {
             migrate_key: keys::migrate(run)?.map(|inputs| inputs.key(Step::Migrate)),

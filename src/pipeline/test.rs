@@ -13,7 +13,7 @@ pub(super) async fn test(run: &mut Run<'_>) -> Result<Done, Stop> {
         Need::Skip(why) | Need::Lend(_, why) => return Ok(Done::Skipped(why)),
     };
     let recipe = run.recipe()?.clone();
-    let _turn = run.build_turn().await?;
+    run.build_turn().await?;
     let line = recipe.steps.test.unwrap_or_default();
     command(run, Step::Test, &line, Sight::Build, recipe.timeouts.test).await?;
     let scope = run.app.name.to_string();

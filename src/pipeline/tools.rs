@@ -1,4 +1,5 @@
 use super::outcome::{Stop, Trouble};
+use super::turns::Turns;
 use crate::config::{App, Environment, Server};
 use crate::domain::{AppName, CommitId, DeploymentId, EnvId};
 use crate::journal::Journal;
@@ -8,7 +9,6 @@ use crate::system::git::{GitError, Repo};
 use crate::traffic::Traffic;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// What deployments are made with; one for the whole server.
 pub struct Tools {
@@ -23,7 +23,7 @@ pub struct Tools {
     /// This program, for the processes that it starts of itself.
     pub exe: PathBuf,
     /// At most `build_slots` builds at a time, first come, first served.
-    pub builds: Arc<Semaphore>,
+    pub builds: Arc<Turns>,
 }
 
 impl Tools {

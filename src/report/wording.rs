@@ -41,6 +41,13 @@ pub fn headline(deployment: &Deployment, subject: Option<&str>) -> String {
             format!("deployment {} (rollback to {name})", deployment.id)
         }
         Kind::Restart => format!("deployment {} (restart)", deployment.id),
+        Kind::Promote {
+            from,
+            deployment: theirs,
+        } => format!(
+            "deployment {} ({}'s deployment {theirs} promoted)",
+            deployment.id, from.env
+        ),
     };
     let subject = subject.map_or_else(String::new, |text| format!(" \"{}\"", one_line(text, 60)));
     let mode = match deployment.mode {
@@ -64,7 +71,9 @@ pub fn line(event: &Event) -> Vec<Line> {
         Event::State { to, why } => state(*to, why.as_deref()),
         Event::StepStarted { .. } | Event::Switching { .. } | Event::Switched { .. } => Vec::new(),
         Event::Note { text } => vec![say(Tone::Plain, format!("  - {text}"))],
-        Event::StepEnded { step, end, why, ms } => {
+        Event::StepEnded {
+            step, end, why, ms, ..
+        } => {
             let (tone, took) = match end {
                 StepEnd::Ran => (Tone::Plain, duration(*ms)),
                 StepEnd::Skipped => (Tone::Quiet, "skipped".to_owned()),
@@ -75,7 +84,7 @@ pub fn line(event: &Event) -> Vec<Line> {
             let text = format!("  {:<9} {took:>8}  {why}", step.as_str());
             vec![say(tone, text.trim_end())]
         }
-        Event::Receipt(receipt) => vec![self::receipt(receipt)],
+        Event::Receipt(receipt) => self::receipt(receipt),
         Event::Failed(failure) => failure_report(failure),
     }
 }
@@ -148,10 +157,10 @@ pub fn ending(deployment: &Deployment, url: &str) -> Line {
     }
 }
 
-/// What the cutover cost, in one line.
-pub fn receipt(receipt: &Receipt) -> Line {
+/// What the cutover cost, in two lines that fit on a terminal behind git's `remote:`.
+pub fn receipt(receipt: &Receipt) -> Vec<Line> {
     let (Some(requests), Some(lost)) = (receipt.requests, receipt.lost) else {
-        return say(Tone::Quiet, "  receipt             not measured");
+        return vec![say(Tone::Quiet, "  receipt             not measured")];
     };
     let in_flight = receipt.in_flight.unwrap_or_default();
     let errors = receipt.old_5xx.unwrap_or_default() + receipt.new_5xx.unwrap_or_default();
@@ -161,12 +170,12 @@ pub fn receipt(receipt: &Receipt) -> Line {
     };
     let overlap = micros(receipt.overlap_us.unwrap_or_default());
     let tone = if lost == 0 { Tone::Good } else { Tone::Bad };
-    say(
-        tone,
-        format!(
-            "  receipt             {lost} lost of {requests} requests, {in_flight} in flight at the switch, {errors} x 5xx{p99}, overlap {overlap}"
-        ),
-    )
+    let all = format!("{lost} lost of {requests} requests, {in_flight} in flight at the switch");
+    let more = format!("{errors} x 5xx{p99}, overlap {overlap}");
+    vec![
+        say(tone, format!("  receipt             {all}")),
+        say(tone, format!("{:22}{more}", "")),
+    ]
 }
 
 fn micros(us: u64) -> String {
@@ -206,7 +215,7 @@ fn one_line(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Step;
+    use crate::domain::{Spent, Step};
 
     fn told(event: &Event) -> String {
         let lines: Vec<String> = line(event).into_iter().map(|line| line.text).collect();
@@ -221,6 +230,7 @@ mod tests {
                 end,
                 why: why.to_owned(),
                 ms,
+                spent: Spent::default(),
             })
         };
         insta::assert_snapshot!(ended(StepEnd::Ran, "", 3210), @"  build        3.2 s");
@@ -259,10 +269,13 @@ mod tests {
             overlap_us: Some(120),
             ..Receipt::default()
         };
-        insta::assert_snapshot!(receipt(&cost).text, @"  receipt             0 lost of 312 requests, 3 in flight at the switch, 1 x 5xx, p99 4 ms -> 5 ms, overlap 0.1 ms");
+        insta::assert_snapshot!(told(&Event::Receipt(cost.clone())), @r"
+          receipt             0 lost of 312 requests, 3 in flight at the switch
+                              1 x 5xx, p99 4 ms -> 5 ms, overlap 0.1 ms
+        ");
         cost.lost = Some(1);
-        assert_eq!(receipt(&cost).tone, Tone::Bad);
-        assert_eq!(receipt(&Receipt::default()).tone, Tone::Quiet);
+        assert!(receipt(&cost).iter().all(|line| line.tone == Tone::Bad));
+        assert_eq!(receipt(&Receipt::default())[0].tone, Tone::Quiet);
     }
 
     #[test]

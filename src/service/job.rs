@@ -52,6 +52,8 @@ impl fmt::Debug for Job {
 pub struct JobEnd {
     /// By itself or not.
     pub exit: JobExit,
+    /// How long the command itself ran.
+    pub took: Duration,
     /// The last lines that it printed, fit to be shown anywhere.
     pub tail: Vec<String>,
     /// Why the log misses lines, if it does.
@@ -147,6 +149,7 @@ pub async fn run_job(
     };
     Ok(JobEnd {
         exit,
+        took: report.took,
         tail: report.tail,
         log_trouble: report.log_trouble,
     })

@@ -233,6 +233,8 @@ pub(super) struct JobOrder {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct JobReport {
     pub end: JobOutcome,
+    /// From the start of the command to its end, without what comes before and after.
+    pub took: Duration,
     pub tail: Vec<String>,
     /// Why something of the job may be left, if so.
     pub left: Option<String>,

@@ -8,6 +8,7 @@ pub mod events;
 pub mod freezes;
 pub mod keys;
 mod lane;
+pub mod passed_over;
 pub mod pushes;
 mod schema;
 

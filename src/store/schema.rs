@@ -66,6 +66,12 @@ CREATE TABLE freezes (
     "
 ALTER TABLE keys ADD COLUMN inputs TEXT NOT NULL DEFAULT '';
 CREATE INDEX keys_by_age ON keys (scope, step, at_ms);
+
+CREATE TABLE passed_over (
+    env        TEXT NOT NULL,
+    commit_id  TEXT NOT NULL,
+    PRIMARY KEY (env, commit_id)
+) STRICT;
 ",
 ];
 

@@ -39,7 +39,7 @@ pub(super) async fn deployment(
     State(worker): State<Worker>,
     Path(id): Path<DeploymentId>,
 ) -> Result<String, Refusal> {
-    use crate::domain::{Event, StepEnd};
+    use crate::domain::{Event, Spent, StepEnd};
     let shown = shown(worker.tools(), id).await?;
     let mut page = report::headline(&shown.deployment, shown.subject.as_deref());
     page.push('\n');
@@ -57,6 +57,7 @@ pub(super) async fn deployment(
                 end: StepEnd::Failed,
                 why: String::new(),
                 ms: *ms,
+                spent: Spent::default(),
             }),
             event => report::line(event),
         };

@@ -24,6 +24,9 @@ pub fn story(text: &str, sandbox: &Sandbox) -> String {
                     words[at] = "[USER]".to_owned();
                 } else if digits && counts.contains(&next.as_str()) {
                     words[at] = "[N]".to_owned();
+                    if next == "probe" {
+                        words[at + 1] = "probes".to_owned();
+                    }
                 }
             }
             format!("{:indent$}{}", "", words.join(" "))

@@ -26,15 +26,19 @@ impl fmt::Display for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "ready after {} ms, {} probes",
+            "ready after {} ms, {} probe{}",
             self.took.as_millis(),
-            self.attempts
+            self.attempts,
+            if self.attempts == 1 { "" } else { "s" }
         )
     }
 }
 
 /// How long a wrong state that rarely rights itself (another port, a redirect) may last before it is final.
 const SETTLED: Duration = Duration::from_secs(10);
+/// How soon it is asked again, and how seldom at most.
+const SOON: Duration = Duration::from_millis(8);
+const SELDOM: Duration = Duration::from_secs(1);
 /// How often it is looked where the service listens.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -88,6 +92,8 @@ struct Wait<'a> {
     attempts: u32,
     last: Option<Attempt>,
     looked: Instant,
+    /// Since when every probe met somebody who is not ready.
+    answers_since: Option<Instant>,
     /// Since when the service listens on other addresses only, and on which.
     elsewhere: Option<(Instant, Vec<SocketAddr>)>,
     redirects_since: Option<Instant>,
@@ -104,6 +110,7 @@ impl<'a> Wait<'a> {
             attempts: 0,
             last: None,
             looked: began,
+            answers_since: None,
             elsewhere: None,
             redirects_since: None,
         }
@@ -117,8 +124,14 @@ impl<'a> Wait<'a> {
         self.attempts += 1;
         let attempt = probe_once(self.probe).await;
         let step = match &attempt {
-            Attempt::Refused(_) => self.nobody_answers().await,
-            answered => self.somebody_answers(answered.is_ready()).await,
+            Attempt::Refused(_) => {
+                self.answers_since = None;
+                self.nobody_answers().await
+            }
+            answered => {
+                self.answers_since.get_or_insert_with(Instant::now);
+                self.somebody_answers(answered.is_ready()).await
+            }
         };
         self.note_redirect(&attempt);
         self.last = Some(attempt);
@@ -135,14 +148,14 @@ impl<'a> Wait<'a> {
         Step::NotYet
     }
 
-    /// Often at first, when a refused connection costs next to nothing and every millisecond of waiting is felt.
+    /// While nobody listens the app does not notice that it is asked, so it is asked often. One that answers and is not ready
+    /// writes each probe into its log, so it is asked less and less: again after a tenth of the time it has had.
     fn pause(&self) -> Duration {
-        let millis = match self.began.elapsed().as_secs() {
-            0..2 => 10,
-            2..10 => 50,
-            _ => 250,
-        };
-        Duration::from_millis(millis)
+        match self.answers_since {
+            Some(since) => (since.elapsed() / 10).clamp(SOON, SELDOM),
+            None if self.began.elapsed() < SETTLED => SOON,
+            None => SOON * 2,
+        }
     }
 
     fn note_redirect(&mut self, attempt: &Attempt) {

@@ -28,6 +28,7 @@ struct Running {
     signals: SignalFd,
     output: File,
     sink: Sink,
+    began: Instant,
     deadline: Instant,
     group: Option<Group>,
     oom_before: u64,
@@ -48,6 +49,7 @@ pub(super) fn run() -> ExitCode {
         Ok(running) => running.finish(&order.id),
         Err(why) => JobReport {
             end: JobOutcome::NotStarted(why),
+            took: Duration::ZERO,
             tail: Vec::new(),
             left: None,
             log_trouble: None,
@@ -87,6 +89,7 @@ fn begin(order: &JobOrder) -> Result<Running, String> {
         signals,
         output,
         sink: Sink::new(log, &order.mask),
+        began: Instant::now(),
         deadline: Instant::now() + order.deadline,
         oom_before: oom_kills(group.as_ref()),
         group,
@@ -96,6 +99,7 @@ fn begin(order: &JobOrder) -> Result<Running, String> {
 impl Running {
     fn finish(mut self, id: &str) -> JobReport {
         let end = self.watch();
+        let took = self.began.elapsed();
         let tree = Tree {
             ancestors: Identity::own().into_iter().collect(),
             marker: Some(format!("{MARKER}={id}")),
@@ -122,6 +126,7 @@ impl Running {
         let (tail, log_trouble) = self.sink.finish();
         JobReport {
             end,
+            took,
             tail,
             left,
             log_trouble,

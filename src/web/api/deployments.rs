@@ -44,7 +44,17 @@ pub(super) async fn deploy(
         retry_of: None,
         now: request.now,
     };
-    Ok(Json(begun(tools, worker.queue().ask(wish).await?)))
+    let passed = match request.ref_name {
+        Some(_) => reconcile::pass_over(tools, &wish.env, &wish.commit)
+            .await
+            .map_err(Refusal::internal)?,
+        None => None,
+    };
+    let queued = worker.queue().ask(wish).await?;
+    if let Some(note) = passed {
+        tools.journal.note(queued.id, note).await?;
+    }
+    Ok(Json(begun(tools, queued)))
 }
 
 /// The ref and the commit that are meant: what was typed, or the newest tip that maps to the environment. What lives in

@@ -3,6 +3,7 @@ use super::pick;
 use super::types::{BackupShown, Begun, MaintenanceRequest, RollbackRequest, Which};
 use crate::domain::{EnvId, Kind, Mode, Origin};
 use crate::queue::Wish;
+use crate::reconcile;
 use crate::release::Backup;
 use crate::web::{Peer, Refusal};
 use crate::worker::{Worker, WorkerError};
@@ -25,6 +26,9 @@ pub(super) async fn rollback(
         return Err(WorkerError::NoWayBack(env).into());
     }
     let queued = worker.rollback(&env, target, &peer.name).await?;
+    let chosen = worker.tools().journal.deployment(queued.id).await?.commit;
+    let passed = reconcile::pass_over(worker.tools(), &env, &chosen).await;
+    passed.map_err(Refusal::internal)?;
     Ok(Json(begun(worker.tools(), queued)))
 }
 

@@ -5,6 +5,7 @@ mod environments;
 mod freezes;
 mod logs;
 mod plan;
+mod promote;
 mod status;
 pub mod types;
 mod variables;
@@ -40,6 +41,7 @@ pub fn routes() -> Router<Worker> {
         .route("/deployments/{id}/cancel", post(deployments::cancel))
         .route("/logs", get(logs::of_environment))
         .route("/rollback", post(environments::rollback))
+        .route("/promote", post(promote::promote))
         .route("/restart", post(environments::restart))
         .route("/maintenance", post(environments::maintenance))
         .route("/freeze", post(freezes::freeze))

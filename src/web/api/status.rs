@@ -1,5 +1,5 @@
 use super::pick;
-use super::types::{EnvironmentStatus, SlotStatus, Status, Which};
+use super::types::{Builds, EnvironmentStatus, SlotStatus, Status, Which};
 use crate::config::Environment;
 use crate::domain::{Color, EnvId};
 use crate::holds;
@@ -37,7 +37,17 @@ pub(in crate::web) async fn gather(tools: &Tools, only: Option<&EnvId>) -> Resul
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         environments,
+        builds: builds(tools),
     })
+}
+
+fn builds(tools: &Tools) -> Builds {
+    let (building, waiting) = tools.builds.shown();
+    Builds {
+        slots: tools.server.build_slots,
+        building,
+        waiting,
+    }
 }
 
 async fn environment(tools: &Tools, env: &Environment) -> Result<EnvironmentStatus, Refusal> {

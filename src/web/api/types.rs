@@ -1,6 +1,7 @@
 //! What the API takes and gives, for both ends of the socket.
 
 use crate::domain::{Color, CommitId, Deployment, DeploymentId, EnvId, Record};
+use crate::pipeline::Builder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -58,6 +59,18 @@ pub struct RollbackRequest {
     /// A backup's name or a deployment's number; absent: the warm release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+}
+
+/// `POST /api/v1/promote`: deploy what one environment serves to another one of the same app.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PromoteRequest {
+    /// The environment that serves it; with or without its app.
+    pub from: String,
+    /// The environment that gets it.
+    pub to: String,
+    /// The app, where the environments' names alone do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
 }
 
 /// `POST /api/v1/variables`: changes to the app's own configuration; null removes.
@@ -146,6 +159,20 @@ pub struct Status {
     pub pid: u32,
     /// The environments, in the order of the configuration.
     pub environments: Vec<EnvironmentStatus>,
+    /// Who builds and who waits for it.
+    #[serde(default)]
+    pub builds: Builds,
+}
+
+/// The builds of [`Status`], over all environments.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Builds {
+    /// How many may build at a time.
+    pub slots: usize,
+    /// Those that build, the longest first.
+    pub building: Vec<Builder>,
+    /// Those that wait for it, in their order.
+    pub waiting: Vec<Builder>,
 }
 
 /// One environment of [`Status`].
