@@ -364,7 +364,8 @@ fn holding(
     server: &Server,
     wish: &Wish,
 ) -> Result<(Option<Hold>, Option<String>), JournalError> {
-    let (Kind::Deploy, Some(env)) = (&wish.kind, server.environment(&wish.env)) else {
+    let found = server.environment(&wish.env);
+    let Some(env) = found.filter(|_| wish.kind.is_made_here()) else {
         return Ok((None, None));
     };
     let hold = holds::of(entry.connection(), env, clock::now_ms())?;

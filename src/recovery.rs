@@ -203,7 +203,8 @@ async fn retry(queue: &Queue, deployment: &Deployment) -> Result<(), String> {
         redeploy: deployment.redeploy,
         skip_tests: deployment.skip_tests,
         retry_of: Some(deployment.id),
-        now: false,
+        // It had been let through before.
+        now: true,
     };
     queue.ask(wish).await.map(|_| ()).map_err(|e| e.to_string())
 }

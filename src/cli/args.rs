@@ -165,6 +165,9 @@ pub(super) struct Promote {
     pub from: String,
     /// The environment that gets it
     pub to: String,
+    /// Do not wait for the end of a freeze
+    #[arg(long)]
+    pub now: bool,
     /// Return at once instead of showing the steps
     #[arg(long)]
     pub detach: bool,

@@ -18,6 +18,7 @@ pub(super) async fn run(
         from: args.from.clone(),
         to: args.to.clone(),
         app: app.map(str::to_owned),
+        now: args.now,
     };
     let begun = client.post("promote", &request).await?;
     follow::begun(client, begun, args.detach, screen).await

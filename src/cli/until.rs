@@ -1,6 +1,6 @@
 //! Moments to come, as people type them: `18:00`, `2026-11-27`, `2026-11-27 09:00`, `2h`, `3d`.
 
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Zoned};
 
@@ -25,16 +25,12 @@ fn read(text: &str, now: &Zoned) -> Option<Zoned> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Some(moment.to_zoned(zone));
     }
-    if let Ok(time) = text.parse::<Time>() {
-        return next(time, now);
-    }
-    if let Ok(date) = text.parse::<Date>()
-        && !text.contains(':')
-    {
-        return date.to_zoned(zone).ok();
-    }
+    // A date alone is its midnight.
     if let Ok(moment) = text.parse::<DateTime>() {
         return moment.to_zoned(zone).ok();
+    }
+    if let Ok(time) = text.parse::<Time>() {
+        return next(time, now);
     }
     let span: Span = text.parse().ok()?;
     now.checked_add(span).ok()

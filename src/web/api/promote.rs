@@ -40,6 +40,7 @@ pub(super) async fn promote(
         redeploy: true,
         skip_tests: false,
         retry_of: None,
+        now: request.now,
     };
     let passed = reconcile::pass_over(tools, &to, &wish.commit)
         .await

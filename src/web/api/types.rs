@@ -71,6 +71,9 @@ pub struct PromoteRequest {
     /// The app, where the environments' names alone do not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app: Option<String>,
+    /// Although the environment is frozen.
+    #[serde(default)]
+    pub now: bool,
 }
 
 /// `POST /api/v1/variables`: changes to the app's own configuration; null removes.
