@@ -1,9 +1,11 @@
 //! The refs have moved, and nothing said here can undo that. What the server makes of them is shown as it happens.
 
+use crate::key::limits;
 use crate::pusher::{Ear, Pusher};
 use crate::server::{Answer, Home, NoAnswer};
 use std::io::{self, BufRead};
 use teal::intake::hook_protocol::{DEPLOY_REFS, Line, Pushed, Update};
+use teal::keys::USER;
 
 const STORED: &str = "the push is stored and will be deployed when the server is back";
 
@@ -17,7 +19,8 @@ pub fn run(pusher: &mut Pusher) -> io::Result<()> {
         app: home.app.clone(),
         options: options(),
         updates,
-        user: std::env::var("TEAL_USER").ok(),
+        user: std::env::var(USER).ok(),
+        only: limits(),
         atomic: false,
     };
     match home.ask("post-receive", &pushed) {

@@ -1,6 +1,7 @@
 //! The refs have not moved. The server says of each whether git shall move it (*report*), whether the server has moved it
 //! after a good deployment (*gate*), or why it stays where it is.
 
+use crate::key::limits;
 use crate::pkt;
 use crate::pusher::{Ear, Pusher};
 use crate::server::{Answer, Home, NoAnswer};
@@ -8,6 +9,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use teal::intake::gates;
 use teal::intake::hook_protocol::{DEPLOY_REFS, Line, Pushed, Update};
+use teal::keys::USER;
 
 /// What git is told of one ref.
 enum Fate {
@@ -103,7 +105,8 @@ fn decide(
         app: home.app.clone(),
         options,
         updates,
-        user: std::env::var("TEAL_USER").ok(),
+        user: std::env::var(USER).ok(),
+        only: limits(),
         atomic: is_atomic,
     };
     match home.ask("proc-receive", &pushed) {
@@ -161,6 +164,16 @@ fn hear(
 /// What holds while the server is down: *report* lands and is deployed later, *gate* and bare wishes to deploy are
 /// rejected.
 fn without_server(home: &Home, names: Vec<String>, why: &str) -> HashMap<String, Fate> {
+    if limits().is_some() {
+        // What a limited key may push to, only the server can say.
+        let rejected = |name| {
+            (
+                name,
+                Fate::Rejected(format!("{why}: start it and push again")),
+            )
+        };
+        return names.into_iter().map(rejected).collect();
+    }
     let gates = std::fs::read_to_string(home.repository.join(gates::FILE));
     let is_gated = |name: &str| match &gates {
         Ok(text) => gates::is_gated(text, name),

@@ -32,7 +32,10 @@ pub mod report;
 // Verbs: what happens to a push.
 pub mod journal;
 
+pub mod access;
+
 pub mod holds;
+
 pub mod queue;
 
 pub mod pipeline;
@@ -51,6 +54,8 @@ pub mod intake;
 pub mod proxy;
 
 pub mod setup;
+
+pub mod keys;
 
 pub mod server;
 

@@ -1,10 +1,12 @@
 //! Finds pushes that nobody told us of: the server was down, a webhook was lost. A tip is deployed when this commit was
-//! never tried in this environment, so that a rollback or a failed commit is never overridden.
+//! never tried in this environment, so that a rollback or a failed commit is never overridden. Where only some may
+//! deploy, a forge's branch does not say who moved it, so what is found there is only reported.
 
+use crate::access::{Permit, Want};
 use crate::config::App;
-use crate::domain::{CommitId, EnvId, Kind, Origin};
+use crate::domain::{Account, Act, CommitId, EnvId, Kind, Origin};
 use crate::pipeline::{self, Tools};
-use crate::queue::{Queue, Wish};
+use crate::queue::{Queue, Wish, shown_ref};
 use crate::store::{StoreError, deployments, passed_over};
 use crate::system::git::GitError;
 use std::sync::Arc;
@@ -58,6 +60,10 @@ async fn look(tools: &Tools, queue: &Queue, app: &App) -> Result<(), String> {
         if tried.map_err(|e| e.to_string())? {
             continue;
         }
+        if app.repo.is_some() && env.allow.is_some() {
+            tracing::warn!(env = %env.id, commit = commit.short(), "a push was not deployed, and who pushed it is not known: somebody whom `allow` names has to, by `teal deploy {}`", env.id);
+            continue;
+        }
         tracing::info!(env = %env.id, commit = commit.short(), "found a push that was not deployed");
         let wish = Wish {
             env: env.id.clone(),
@@ -72,7 +78,9 @@ async fn look(tools: &Tools, queue: &Queue, app: &App) -> Result<(), String> {
             retry_of: None,
             now: false,
         };
-        queue.ask(wish).await.map_err(|e| e.to_string())?;
+        let permit = permit(tools, &env.id, &wish.ref_name).await?;
+        let queued = queue.ask(wish).await.map_err(|e| e.to_string())?;
+        permit.made(queued.id).await;
     }
     Ok(())
 }
@@ -112,6 +120,19 @@ pub async fn pass_over(
             tip.short()
         )
     }))
+}
+
+/// What Teal does by itself is in the audit trail like everything else.
+async fn permit(tools: &Tools, env: &EnvId, ref_name: &str) -> Result<Permit, String> {
+    let actor = tools.access().whois(Account::Teal);
+    let want = Want {
+        actor: &actor,
+        door: Origin::Reconcile,
+        act: Act::Deploy,
+        env,
+        about: &shown_ref(ref_name),
+    };
+    tools.access().permit(want).await.map_err(|e| e.to_string())
 }
 
 /// Of all refs that map to the environment, the one with the newest commit.

@@ -165,7 +165,7 @@ async fn answer(
     outside: TcpListener,
     inside: UnixListener,
 ) -> Result<(), ServeError> {
-    let socket = web::inside()
+    let socket = web::inside(&worker)
         .merge(intake::hooks())
         .with_state(worker.clone());
     let inside = axum::serve(

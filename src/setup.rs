@@ -74,7 +74,8 @@ fn prepare_app(server: &Server, app: &App, hook: &std::path::Path) -> Result<Pre
     })
 }
 
-fn hook_program() -> Result<PathBuf, SetupError> {
+/// The program that git runs on a push, and ssh for limited keys: it lies beside this one.
+pub fn hook_program() -> Result<PathBuf, SetupError> {
     let own = std::env::current_exe().unwrap_or_default();
     let hook = own.with_file_name("teal-hook");
     match hook.is_file() {

@@ -79,6 +79,7 @@ impl World {
     /// The seam that deployments go through, over the same files.
     fn traffic(&self) -> Traffic {
         let server = config::Server {
+            people: Default::default(),
             file: self.sandbox.join("teal.toml"),
             state_dir: self.sandbox.path().to_owned(),
             listen: self.address,

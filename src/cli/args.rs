@@ -42,7 +42,7 @@ pub(super) enum Command {
     Deploy(Deploy),
     /// Show what serves, what runs and what waits
     Status(MaybeEnv),
-    /// List deployments, newest first
+    /// List deployments, newest first; with --audit, who did what
     History(History),
     /// Show what a deployment's steps printed, or what an environment's service prints
     Logs(Logs),
@@ -64,6 +64,8 @@ pub(super) enum Command {
     Maintenance(Maintenance),
     /// Make pushes to an environment wait, or let them go on
     Freeze(Freeze),
+    /// The ssh keys that may push to an app or environment, and do nothing else
+    Key(Keys),
 }
 
 #[derive(Debug, Args)]
@@ -126,6 +128,9 @@ pub(super) struct History {
     #[arg(long, short = 'n', default_value_t = 20, value_name = "COUNT")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,
+    /// List who did or wanted what, when, and through which door
+    #[arg(long)]
+    pub audit: bool,
 }
 
 #[derive(Debug, Args)]
@@ -274,6 +279,42 @@ pub(super) struct Maintenance {
     pub state: Switch,
     /// The environment: `production`, or `app/production`
     pub env: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Keys {
+    /// The file that sshd reads [default: ~/.ssh/authorized_keys of the user who owns the server]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub authorized_keys: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: KeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Let a key push, and do nothing else; a key that is there already reaches more
+    Add(KeyAdd),
+    /// List the keys, whose they are, and what they may push to
+    List,
+    /// Take a key out
+    Remove(KeyRemove),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyAdd {
+    /// What the key is called: a person's name, or one of the person's `keys`
+    pub name: String,
+    /// The public key in quotes, a .pub file, or - for stdin
+    pub key: String,
+    /// An environment that it may push to; may be given several times [default: all of --app]
+    #[arg(long, value_name = "ENV")]
+    pub env: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyRemove {
+    /// What the key is called
+    pub name: String,
 }
 
 /// On or off.

@@ -4,7 +4,7 @@
 mod tests;
 
 use super::failure::CliError;
-use crate::config::Server;
+use crate::config::Contact;
 use crate::intake::hook_protocol::SOCKET;
 use crate::system::{socket, users};
 use crate::web::Refusal;
@@ -41,7 +41,7 @@ pub(super) struct Client {
 
 impl Client {
     /// Of the server with this configuration.
-    pub fn of(server: &Server) -> Client {
+    pub fn of(server: &Contact) -> Client {
         Client {
             socket: server.state_dir.join(SOCKET),
             config: server.file.clone(),

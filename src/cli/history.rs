@@ -19,6 +19,9 @@ pub(super) async fn run(
     args: &History,
     screen: &mut Screen,
 ) -> Result<Code, CliError> {
+    if args.audit {
+        return super::audit::run(client, which, args.limit, screen).await;
+    }
     let limit = args.limit.to_string();
     let [env, app] = named(which);
     let deployments: Vec<Deployment> = client

@@ -17,7 +17,7 @@ use words::Place;
 
 /// Prepares every app of the configuration. Can be typed again at any time.
 pub(super) fn run(cli: &Cli, args: &Init, screen: &mut Screen) -> Result<Code, CliError> {
-    let loaded = Server::load(cli.config.as_deref());
+    let loaded = Server::load_without_secrets(cli.config.as_deref());
     let (server, written) = match (loaded, &args.name) {
         (Ok(server), Some(name)) => {
             refuse_unknown(&server, name)?;
@@ -26,7 +26,7 @@ pub(super) fn run(cli: &Cli, args: &Init, screen: &mut Screen) -> Result<Code, C
         (Ok(server), None) => (server, None),
         (Err(error), Some(name)) if is_absent(&error) => {
             let file = begin(cli, name)?;
-            (Server::load(Some(&file))?, Some(file))
+            (Server::load_without_secrets(Some(&file))?, Some(file))
         }
         (Err(error), None) if is_absent(&error) => {
             return Err(CliError::usage(

@@ -21,6 +21,7 @@ mod table;
 mod tame;
 mod until;
 
+mod audit;
 mod backups;
 mod cancel;
 mod deploy;
@@ -28,6 +29,7 @@ mod env;
 mod freeze;
 mod history;
 mod init;
+mod key;
 mod logs;
 mod maintenance;
 mod plan;
@@ -43,7 +45,7 @@ mod timing;
 #[cfg(test)]
 mod samples;
 
-use crate::config::Server;
+use crate::config::{Contact, Server};
 use crate::web::types::Which;
 use args::{Cli, Command};
 use clap::Parser;
@@ -71,11 +73,15 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: &Cli, screen: &mut Screen) -> Result<Code, CliError> {
     match &cli.command {
         Command::Init(args) => init::run(cli, args, screen),
-        Command::Serve => serve::run(load(cli)?),
+        Command::Serve => serve::run(Server::load(cli.config.as_deref())?),
         Command::Plan(args) if args.env.is_none() => plan::here(args, screen),
-        Command::Run(args) => run::run(&load(cli)?, args, cli.app.as_deref()),
+        Command::Key(args) => {
+            let server = Server::load_without_secrets(cli.config.as_deref())?;
+            key::run(&server, args, cli.app.as_deref(), screen)
+        }
+        Command::Run(args) => run::run(&contact(cli)?, args, cli.app.as_deref()),
         _ => {
-            let client = Client::of(&load(cli)?);
+            let client = Client::of(&contact(cli)?);
             runtime()?.block_on(ask(cli, &client, screen))
         }
     }
@@ -105,12 +111,12 @@ async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, Cl
         }
         Command::Freeze(args) => freeze::run(client, which(&args.env), args, screen).await,
         // These were carried out without the server's help.
-        Command::Init(_) | Command::Serve | Command::Run(_) => Ok(Code::Done),
+        Command::Init(_) | Command::Serve | Command::Key(_) | Command::Run(_) => Ok(Code::Done),
     }
 }
 
-fn load(cli: &Cli) -> Result<Server, CliError> {
-    Ok(Server::load(cli.config.as_deref())?)
+fn contact(cli: &Cli) -> Result<Contact, CliError> {
+    Ok(Contact::load(cli.config.as_deref())?)
 }
 
 /// One thread is enough for one conversation.

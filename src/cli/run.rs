@@ -3,7 +3,7 @@
 use super::args::Run;
 use super::client::Client;
 use super::failure::{CliError, Code};
-use crate::config::Server;
+use crate::config::Contact;
 use crate::web::types::{RunPlace, Which};
 use nix::unistd::{Gid, Uid, User};
 use std::ffi::{CString, OsString};
@@ -13,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// Becomes the command: terminal, signals and exit code are its own. Comes back only when it could not start.
-pub(super) fn run(server: &Server, args: &Run, app: Option<&str>) -> Result<Code, CliError> {
+pub(super) fn run(server: &Contact, args: &Run, app: Option<&str>) -> Result<Code, CliError> {
     let client = Client::of(server);
     let which = Which {
         env: args.env.clone(),
@@ -49,7 +49,7 @@ fn terminal() -> Option<(&'static str, OsString)> {
 }
 
 /// What root starts would leave files behind that the service cannot write: root becomes the owner of Teal's state first.
-fn become_owner(server: &Server) -> Result<(), CliError> {
+fn become_owner(server: &Contact) -> Result<(), CliError> {
     if !Uid::effective().is_root() {
         return Ok(());
     }

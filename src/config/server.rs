@@ -1,5 +1,5 @@
 use super::{ConfigError, Proxy, Secret};
-use crate::domain::{AppName, Color, DeployHours, EnvId, Mode, Redirect};
+use crate::domain::{AppName, Color, DeployHours, EnvId, Grants, Mode, People, Redirect};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -27,6 +27,17 @@ pub struct Server {
     pub proxy: Proxy,
     /// The apps by name.
     pub apps: BTreeMap<AppName, App>,
+    /// Everybody who is known here, with their accounts.
+    pub people: People,
+}
+
+/// Where the server of a configuration is reached from this machine.
+#[derive(Debug, Clone)]
+pub struct Contact {
+    /// The file that says so.
+    pub file: PathBuf,
+    /// Teal's own state, with the socket in it.
+    pub state_dir: PathBuf,
 }
 
 impl Server {
@@ -192,6 +203,8 @@ pub struct Environment {
     pub reconcile: Duration,
     /// The hours in which pushes go live; absent: always.
     pub deploy_hours: Option<DeployHours>,
+    /// Who may change what serves here; absent: whoever can push, and whoever may command the server.
+    pub allow: Option<Grants>,
 }
 
 /// The ports of one environment, on 127.0.0.1. A color whose `web` has a count above one takes the next ports as well.

@@ -3,7 +3,7 @@
 use super::document::Rules;
 
 /// Keys that the format foresees and this version does not carry out. Taking them silently would feel safe and be unsafe.
-const FORESEEN: &[&str] = &["run_as", "allow", "after", "approval", "people", "notify"];
+const FORESEEN: &[&str] = &["run_as", "after", "approval", "notify"];
 
 /// Every table with its keys, to tell where a misplaced key belongs.
 const PLACES: &[(&str, &[&str])] = &[
@@ -14,6 +14,7 @@ const PLACES: &[(&str, &[&str])] = &[
         "in [apps.<app>.environments.<environment>]",
         ENVIRONMENT.keys,
     ),
+    ("in [people.<name>]", PERSON.keys),
 ];
 
 pub(super) const SERVER: Rules = Rules {
@@ -27,6 +28,7 @@ pub(super) const SERVER: Rules = Rules {
         "reconcile",
         "proxy",
         "apps",
+        "people",
     ],
     refused: foreseen,
     elsewhere: belongs,
@@ -67,9 +69,18 @@ pub(super) const APP: Rules = Rules {
         "webhook_secret",
         "token",
         "ssh_key",
+        "allow",
         "environments",
     ],
     refused: foreseen,
+    elsewhere: belongs,
+};
+
+pub(super) const PERSON: Rules = Rules {
+    keys: &[
+        "unix", "github", "gitea", "forgejo", "gitlab", "slack", "keys", "email", "roles",
+    ],
+    refused: |_| None,
     elsewhere: belongs,
 };
 
@@ -92,6 +103,7 @@ pub(super) const ENVIRONMENT: Rules = Rules {
         "backups",
         "reconcile",
         "deploy_hours",
+        "allow",
     ],
     refused: foreseen,
     elsewhere: belongs,

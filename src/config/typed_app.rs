@@ -5,6 +5,7 @@ use super::error::ConfigError;
 
 use super::server_keys::APP;
 use super::typed_environment::{Inherited, TypedEnvironment, environment};
+use super::typed_people::grants;
 use super::{App, Credentials, Forge, remote, secret};
 use crate::domain::AppName;
 use std::path::PathBuf;
@@ -77,9 +78,12 @@ fn app<'a>(field: &Field<'a>, around: &Around<'_>) -> Result<TypedApp<'a>, Confi
             Some(format!("add [apps.{name}.environments.production]")),
         ));
     }
+    let people = &around.inherited.people;
+    let allow = section.get("allow").map(|field| grants(&field, people));
+    let allow = allow.transpose()?;
     let environments = environments
         .iter()
-        .map(|field| environment(&name, field, &around.inherited))
+        .map(|field| environment(&name, field, &around.inherited, allow.as_ref()))
         .collect::<Result<_, _>>()?;
     let meant = App {
         name,

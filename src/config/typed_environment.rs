@@ -5,8 +5,9 @@ use super::error::{ConfigError, shown};
 
 use super::server_keys::{ENVIRONMENT, PORTS};
 use super::server_values::{duration_or, number_or, path_or};
+use super::typed_people::grants;
 use super::{Environment, OnPush, Ports, RefRule, refs, values};
-use crate::domain::{AppName, DeployHours, EnvId, EnvName, Mode, Redirect};
+use crate::domain::{AppName, DeployHours, EnvId, EnvName, Grants, Mode, People, Redirect};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub(super) struct Inherited {
     pub apps_dir: PathBuf,
     /// How often its remote is compared with what serves; zero: never.
     pub reconcile: Duration,
+    /// Everybody whom lists may name.
+    pub people: People,
 }
 
 /// An environment that still knows where its values were typed, for what can only be checked among all of them.
@@ -37,6 +40,7 @@ pub(super) fn environment<'a>(
     app: &AppName,
     field: &Field<'a>,
     inherited: &Inherited,
+    allow: Option<&Grants>,
 ) -> Result<TypedEnvironment<'a>, ConfigError> {
     let env: EnvName = field
         .name
@@ -76,6 +80,10 @@ pub(super) fn environment<'a>(
             .get("deploy_hours")
             .map(|field| deploy_hours(&field))
             .transpose()?,
+        allow: match section.get("allow") {
+            Some(field) => Some(grants(&field, &inherited.people)?),
+            None => allow.cloned(),
+        },
         id: EnvId {
             app: app.clone(),
             env,

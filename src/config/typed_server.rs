@@ -6,6 +6,7 @@ use super::server_keys::SERVER;
 use super::server_values::{address_or, duration_or, number_or, path_or};
 use super::typed_app::{Around, apps};
 use super::typed_environment::Inherited;
+use super::typed_people::people;
 use super::{Server, defaults, placement, typed_proxy, values};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ impl Server {
             inherited: Inherited {
                 apps_dir: path_or(&top, "apps_dir", || PathBuf::from("/srv"))?,
                 reconcile,
+                people: people(&top)?,
             },
         };
         let mut server = Server {
@@ -45,6 +47,7 @@ impl Server {
                 None => typed_proxy::unsaid(),
             },
             apps: Default::default(),
+            people: around.inherited.people.clone(),
         };
         listeners_differ(&top, &server)?;
         let mut apps = apps(&top, &around)?;

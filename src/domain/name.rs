@@ -90,6 +90,18 @@ plain_word!(
     /// The name of an environment (`production`): a plain lower-case word, safe in paths and host names.
     EnvName
 );
+plain_word!(
+    /// The name of a person as `teal.toml` gives it (`[people.<name>]`): a plain lower-case word.
+    PersonName
+);
+plain_word!(
+    /// The name of an ssh key that may push here (`teal key add <name>`): a plain lower-case word.
+    KeyName
+);
+plain_word!(
+    /// The name of a group, which is a role that people have: `release` in `group:release`.
+    GroupName
+);
 
 /// One environment of one app; written `app/environment`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -13,6 +13,24 @@ pub enum Origin {
     Cli,
     /// Teal itself found a tip that was never tried.
     Reconcile,
+    /// The dashboard, or a script with an API token.
+    Dashboard,
+    /// A button in a chat.
+    Chat,
+}
+
+impl Origin {
+    /// Who came by it, in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Origin::Hook => "push",
+            Origin::Webhook => "webhook",
+            Origin::Cli => "command",
+            Origin::Reconcile => "reconcile",
+            Origin::Dashboard => "dashboard",
+            Origin::Chat => "chat",
+        }
+    }
 }
 
 /// A verified wish that a commit go live. A deletion is not a push: the doors answer it themselves.

@@ -1,5 +1,5 @@
-//! Which refs are gated, in a file that the hook can read while the server is down: without it a push to a gated
-//! environment could land undeployed.
+//! Which refs only the server may judge, in a file that the hook can read while the server is down: without it a push to a
+//! gated environment could land undeployed, and a push by somebody who may not could land at all.
 
 use crate::config::{App, OnPush, RefRule};
 use globset::GlobBuilder;
@@ -11,7 +11,7 @@ pub const FILE: &str = "teal-gates";
 pub fn text(app: &App) -> String {
     app.environments
         .iter()
-        .filter(|environment| environment.on_push == OnPush::Gate)
+        .filter(|environment| environment.on_push == OnPush::Gate || environment.allow.is_some())
         .flat_map(|environment| &environment.refs)
         .map(|rule| match rule {
             RefRule::Branch(name) => format!("refs/heads/{name}\n"),

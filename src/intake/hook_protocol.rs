@@ -35,6 +35,9 @@ pub struct Pushed {
     /// socket's other end runs as.
     #[serde(default)]
     pub user: Option<String>,
+    /// The environments that the ssh key is limited to; absent: it is not limited.
+    #[serde(default)]
+    pub only: Option<Vec<String>>,
     /// Whether all refs are to move or none.
     #[serde(default)]
     pub atomic: bool,

@@ -17,6 +17,7 @@ mod gitlab;
 mod hooks;
 #[cfg(test)]
 mod noise;
+mod permits;
 mod planning;
 mod post_receive;
 mod proc_receive;

@@ -1,7 +1,9 @@
 use super::hook_protocol::Line;
-use super::received::{Received, target};
+use super::permits::Permits;
+use super::received::{Received, in_words, target};
 use super::watching::{say, watch};
 use crate::config::{Environment, OnPush};
+use crate::domain::Origin;
 use crate::queue::{Accepted, shown_ref};
 use crate::web::stream::{Gone, Lines};
 
@@ -33,13 +35,34 @@ pub(super) async fn report(received: Received, mut lines: Lines) -> Result<(), G
             // The gate has deployed it before the ref moved.
             continue;
         }
+        let mut reporting = received.app.environments_for(&update.ref_name);
+        reporting.retain(|env| reports(env));
+        let permits = Permits::ask(
+            &received.worker.tools().access(),
+            &received.actor,
+            Origin::Hook,
+            &received.about(update),
+            &reporting,
+        )
+        .await;
+        for error in &permits.refused {
+            say(&mut lines, in_words(error)).await?;
+        }
+        if permits.are_refused() {
+            continue;
+        }
         match received
             .worker
             .queue()
-            .accept(received.push(update, commit), None, reports)
+            .accept(received.push(update, commit), None, |env| {
+                permits.has(&env.id)
+            })
             .await
         {
-            Ok(Accepted::Deployments(made)) => begun.extend(made),
+            Ok(Accepted::Deployments(made)) => {
+                permits.made(&made).await;
+                begun.extend(made);
+            }
             Ok(Accepted::Nothing(why)) => say(&mut lines, why).await?,
             Err(error) => {
                 say(

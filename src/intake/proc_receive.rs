@@ -1,6 +1,6 @@
 use super::hook_protocol::{DEPLOY_REFS, Line, Update, Verdict};
 use super::planning::{plan, plan_for};
-use super::received::Received;
+use super::received::{Received, in_words};
 use super::verdict::{Judged, one_line, verdict};
 use super::watching::{say, watch};
 use crate::config::Environment;
@@ -13,9 +13,14 @@ pub(super) async fn judge(received: Received, mut lines: Lines) -> Result<(), Go
     let mut falls_through = Vec::new();
     for update in &received.updates {
         let judged = match update.ref_name.strip_prefix(DEPLOY_REFS) {
+            _ if let Some(why) = received.beyond(update) => Some(Err(why)),
             Some(name) => Some(redeploy(&received, update, name, &mut lines).await?),
+            // Asking what would be done changes nothing, so whoever can push may ask.
             None if received.options.plan => Some(plan(&received, update, &mut lines).await?),
-            None => gate(&received, update, &mut lines).await?,
+            None => match received.refused(update).await {
+                Some(why) => Some(Err(why)),
+                None => gate(&received, update, &mut lines).await?,
+            },
         };
         match judged {
             Some(judged) => {
@@ -141,7 +146,7 @@ async fn go_back(
     lines: &mut Lines,
 ) -> Result<(), Gone> {
     for env in gates {
-        if let Err(error) = received.worker.rollback(&env.id, None, &received.by).await {
+        if let Err(error) = received.worker.rollback(&env.id, None, received.by()).await {
             say(lines, format!("{}: {error}", env.id)).await?;
         }
     }
@@ -155,12 +160,16 @@ async fn deploy_and_wait(
     commit: CommitId,
     lines: &mut Lines,
 ) -> Result<Judged, Gone> {
+    let permit = match received.permit(env, update).await {
+        Ok(permit) => permit,
+        Err(error) => return Ok(Err(in_words(&error))),
+    };
     let wish = Wish {
         env: env.id.clone(),
         kind: Kind::Deploy,
         commit,
         ref_name: update.ref_name.clone(),
-        by: received.by.clone(),
+        by: received.by().to_owned(),
         origin: Origin::Hook,
         mode: received.mode(env),
         redeploy: true,
@@ -179,6 +188,7 @@ async fn deploy_and_wait(
         Ok(queued) => queued,
         Err(error) => return Ok(Err(error.to_string())),
     };
+    permit.made(queued.id).await;
     // A pusher who has gone away changes nothing: the verdict is still to be found.
     let watched = watch(&received.worker, queued.id, lines).await;
     let ended = verdict(&received.worker, queued.id).await;

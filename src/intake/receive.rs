@@ -1,9 +1,13 @@
 //! `POST /hooks/<app>`: a forge's delivery, from the wire to the queue.
 
 use super::body;
+use super::permits::Permits;
+use super::received::in_words;
 use super::refusal::Refusal;
 use super::webhook::{self, Meaning};
-use crate::queue::Accepted;
+use crate::domain::{Actor, Origin, Push};
+use crate::journal::JournalError;
+use crate::queue::{Accepted, Queued, shown_ref};
 use crate::worker::Worker;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -45,36 +49,74 @@ async fn receive(
 }
 
 async fn accept(worker: &Worker, delivery: webhook::Delivery) -> Response {
-    let push = match delivery.meaning {
-        Meaning::Push(push) => push,
+    let push = match &delivery.meaning {
+        Meaning::Push(push) => push.clone(),
         Meaning::Ping => {
             return say(
                 StatusCode::OK,
                 "Teal hears you: pushes to this repository will be deployed",
             );
         }
-        Meaning::Ignored(why) => return say(StatusCode::OK, &why),
+        Meaning::Ignored(why) => return say(StatusCode::OK, why),
     };
-    match worker.queue().accept(push, delivery.key, |_| true).await {
+    let actor = worker.tools().access().whois(delivery.account(&push));
+    let permits = permits(worker, &push, &actor).await;
+    if permits.are_refused() {
+        let why: Vec<String> = permits.refused.iter().map(in_words).collect();
+        return say(StatusCode::FORBIDDEN, &why.join("; "));
+    }
+    let push = Push {
+        by: match &actor.person {
+            Some(person) => person.to_string(),
+            None => push.by,
+        },
+        ..push
+    };
+    let queue = worker.queue();
+    match queue
+        .accept(push, delivery.key, |env| permits.has(&env.id))
+        .await
+    {
         Ok(Accepted::Nothing(why)) => say(StatusCode::OK, &why),
         Ok(Accepted::Deployments(made)) => {
-            let made: Vec<_> = made
-                .into_iter()
-                .map(|queued| {
-                    let url = worker.tools().page(queued.id);
-                    json!({ "id": queued.id, "environment": queued.env, "url": url })
-                })
-                .collect();
-            (StatusCode::ACCEPTED, Json(json!({ "deployments": made }))).into_response()
+            let refused: Vec<String> = permits.refused.iter().map(in_words).collect();
+            permits.made(&made).await;
+            accepted(worker, made, &refused)
         }
-        Err(error) => {
-            tracing::error!(%error, "a delivery could not be stored");
-            say(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the delivery could not be stored: send it again later",
-            )
-        }
+        Err(error) => not_stored(&error),
     }
+}
+
+/// The yes and no for each environment that the ref maps to.
+async fn permits(worker: &Worker, push: &Push, actor: &Actor) -> Permits {
+    let tools = worker.tools();
+    let app = tools.server.apps.get(&push.app);
+    let mapped = app.map_or_else(Vec::new, |app| app.environments_for(&push.ref_name));
+    let about = shown_ref(&push.ref_name);
+    Permits::ask(&tools.access(), actor, Origin::Webhook, &about, &mapped).await
+}
+
+fn accepted(worker: &Worker, made: Vec<Queued>, refused: &[String]) -> Response {
+    let made: Vec<_> = made
+        .into_iter()
+        .map(|queued| {
+            let url = worker.tools().page(queued.id);
+            json!({ "id": queued.id, "environment": queued.env, "url": url })
+        })
+        .collect();
+    let mut answer = json!({ "deployments": made });
+    if !refused.is_empty() {
+        answer["refused"] = json!(refused);
+    }
+    (StatusCode::ACCEPTED, Json(answer)).into_response()
+}
+
+fn not_stored(error: &JournalError) -> Response {
+    tracing::error!(%error, "a delivery could not be stored");
+    say(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the delivery could not be stored: send it again later",
+    )
 }
 
 fn refuse(refusal: &Refusal) -> Response {

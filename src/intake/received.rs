@@ -1,8 +1,11 @@
 //! A push as a hook hands it over, once its sender and its options are checked.
 
-use super::hook_protocol::{Pushed, Update};
+use super::hook_protocol::{DEPLOY_REFS, Pushed, Update};
+use super::verdict::one_line;
+use crate::access::{AccessError, Permit, Want};
 use crate::config::{App, Environment, OnPush};
-use crate::domain::{CommitId, Mode, Origin, Push, PushOptions};
+use crate::domain::{Account, Act, Actor, CommitId, Mode, Origin, Push, PushOptions};
+use crate::queue::shown_ref;
 use crate::system::users;
 use crate::web::Peer;
 use crate::worker::Worker;
@@ -13,9 +16,11 @@ use axum::response::{IntoResponse, Response};
 pub(super) struct Received {
     pub worker: Worker,
     pub app: App,
-    pub by: String,
+    pub actor: Actor,
     pub options: PushOptions,
     pub updates: Vec<Update>,
+    /// The environments that the pusher's key is limited to.
+    only: Option<Vec<String>>,
 }
 
 /// Checks who pushes, to what, and with which options; a refusal is the whole answer.
@@ -25,7 +30,14 @@ pub(super) fn check(
     pushed: Pushed,
 ) -> Result<Received, Box<Response>> {
     let refuse = |status: StatusCode, why: String| Box::new((status, why).into_response());
-    if !users::may_act(peer.uid) {
+    let access = worker.tools().access();
+    // Only the user that owns the repositories tells the truth about whose key it is: sshd wrote it down for them.
+    let account = match &pushed.user {
+        Some(key) if peer.is_owner() => Account::Key(key.clone()),
+        _ => peer.account(),
+    };
+    let actor = access.whois(account);
+    if !peer.is_owner() && actor.person.is_none() {
         let own = users::own().name;
         return Err(refuse(
             StatusCode::FORBIDDEN,
@@ -46,8 +58,9 @@ pub(super) fn check(
     let options = PushOptions::parse(pushed.options.iter().map(String::as_str))
         .map_err(|why| refuse(StatusCode::UNPROCESSABLE_ENTITY, why))?;
     Ok(Received {
-        by: pushed.user.unwrap_or_else(|| peer.name.clone()),
+        actor,
         updates: pushed.updates,
+        only: pushed.only,
         worker,
         app,
         options,
@@ -55,12 +68,85 @@ pub(super) fn check(
 }
 
 impl Received {
+    /// What they are called in history.
+    pub(super) fn by(&self) -> &str {
+        self.actor.name()
+    }
+
+    /// Says whether the pusher may deploy this ref there, and keeps it.
+    pub(super) async fn permit(
+        &self,
+        env: &Environment,
+        update: &Update,
+    ) -> Result<Permit, AccessError> {
+        let access = self.worker.tools().access();
+        let ref_name = self.about(update);
+        let want = Want {
+            actor: &self.actor,
+            door: Origin::Hook,
+            act: Act::Deploy,
+            env: &env.id,
+            about: &ref_name,
+        };
+        access.permit(want).await
+    }
+
+    /// What the audit trail says of it: the ref, and whether a freeze was to be passed over.
+    pub(super) fn about(&self, update: &Update) -> String {
+        let shown = shown_ref(&update.ref_name);
+        match self.options.now {
+            true => format!("{shown} -o now"),
+            false => shown,
+        }
+    }
+
+    /// Why a limited key may not push this ref: it goes elsewhere, or also elsewhere, than to what the key is for.
+    pub(super) fn beyond(&self, update: &Update) -> Option<String> {
+        let only = self.only.as_ref()?;
+        let goes_to: Vec<&str> = match update.ref_name.strip_prefix(DEPLOY_REFS) {
+            Some(name) => vec![name],
+            None => {
+                let mapped = self.app.environments_for(&update.ref_name).into_iter();
+                mapped.map(|env| env.id.env.as_str()).collect()
+            }
+        };
+        let is_within = |env: &&str| only.iter().any(|own| own == env);
+        if !goes_to.is_empty() && goes_to.iter().all(is_within) {
+            return None;
+        }
+        let where_to = match goes_to.is_empty() {
+            true => "no environment".to_owned(),
+            false => goes_to.join(", "),
+        };
+        Some(one_line(&format!(
+            "{} goes to {where_to}, and {} may only push to {}",
+            shown_ref(&update.ref_name),
+            self.actor.account,
+            only.join(", ")
+        )))
+    }
+
+    /// Why the ref may not move: it belongs to an environment where the pusher may not deploy. What they may is not kept
+    /// here, only once it is done.
+    pub(super) async fn refused(&self, update: &Update) -> Option<String> {
+        let access = self.worker.tools().access();
+        for env in self.app.environments_for(&update.ref_name) {
+            if access.may(&self.actor, Act::Deploy, &env.id).is_ok() {
+                continue;
+            }
+            if let Err(error) = self.permit(env, update).await {
+                return Some(in_words(&error));
+            }
+        }
+        None
+    }
+
     pub(super) fn push(&self, update: &Update, commit: CommitId) -> Push {
         Push {
             app: self.app.name.clone(),
             ref_name: update.ref_name.clone(),
             commit,
-            by: self.by.clone(),
+            by: self.by().to_owned(),
             origin: Origin::Hook,
             options: self.options.clone(),
         }
@@ -89,6 +175,14 @@ impl Received {
         let repo = self.worker.tools().repo(&self.app).ok()?;
         repo.peel_commit(&named).ok().flatten()
     }
+}
+
+/// A refusal as git's protocol carries it.
+pub(super) fn in_words(error: &AccessError) -> String {
+    one_line(&match error.why() {
+        Some(why) => format!("{error}: {why}"),
+        None => error.to_string(),
+    })
 }
 
 /// What a ref points to now; nothing when it was deleted.

@@ -6,8 +6,11 @@ use super::said::{Pushed, Said};
 use super::shown::shown;
 use super::{Refusal, check_ref_name, gitea, github, gitlab};
 use crate::config::{App, Forge};
-use crate::domain::{CommitId, Origin, Push, PushOptions};
+use crate::domain::{Account, CommitId, Origin, Push, PushOptions};
 use http::HeaderMap;
+
+/// Who pushed, where the forge did not say.
+pub const SOMEBODY: &str = "somebody";
 
 /// A verified delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,22 @@ pub struct Delivery {
     pub forge: Forge,
     /// What it means here.
     pub meaning: Meaning,
+}
+
+impl Delivery {
+    /// The account that pushed, as the forge vouches for it.
+    pub fn account(&self, push: &Push) -> Account {
+        let login = match push.by.as_str() {
+            // Nobody's login is empty, so it is nobody's account.
+            SOMEBODY => String::new(),
+            login => login.to_owned(),
+        };
+        match self.forge {
+            Forge::GitHub => Account::GitHub(login),
+            Forge::Gitea | Forge::Forgejo => Account::Gitea(login),
+            Forge::GitLab => Account::GitLab(login),
+        }
+    }
 }
 
 /// What a delivery means for the app.
@@ -145,7 +164,7 @@ fn push(app: &App, pushed: Pushed) -> Result<Meaning, Refusal> {
         )));
     }
     let by = match pushed.by.as_str() {
-        "" => "somebody".to_owned(),
+        "" => SOMEBODY.to_owned(),
         login => shown(login, 60),
     };
     Ok(Meaning::Push(Push {

@@ -58,6 +58,9 @@ async fn bring(run: &mut Run<'_>) -> Result<Done, Stop> {
     let tip = run.repo()?.remote_tip(&run.deployment.ref_name)?;
     match tip {
         Some(tip) if tip == wanted => Ok(Done::Ran(String::new())),
+        Some(tip) if run.env.allow.is_some() && !same(run, &wanted, &tip)? => {
+            Err(Stop::Cancelled(somebody_elses(run, &wanted, &tip)))
+        }
         Some(tip) => moved_on(run, tip).await,
         None => Err(Trouble::new(format!(
             "{} is no longer in {remote}",
@@ -66,6 +69,21 @@ async fn bring(run: &mut Run<'_>) -> Result<Done, Stop> {
         .next("push it again, or deploy another ref")
         .into()),
     }
+}
+
+/// Whether what the delivery named is the tip itself: a tag's object stands for its commit.
+fn same(run: &mut Run<'_>, named: &CommitId, tip: &CommitId) -> Result<bool, Stop> {
+    Ok(run.repo()?.peel_commit(named)?.as_ref() == Some(tip))
+}
+
+/// Where only some may deploy, what somebody pushed behind the one who may is not theirs to bring along.
+fn somebody_elses(run: &Run<'_>, named: &CommitId, tip: &CommitId) -> String {
+    format!(
+        "{} moved on from {} to {}, whose own delivery decides whether it may go live here",
+        shown_ref(&run.deployment.ref_name),
+        named.short(),
+        tip.short()
+    )
 }
 
 /// Fetches all branches and tags of the app's remote into a namespace of their own.

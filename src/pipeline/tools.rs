@@ -1,5 +1,6 @@
 use super::outcome::{Stop, Trouble};
 use super::turns::Turns;
+use crate::access::Access;
 use crate::config::{App, Environment, Server};
 use crate::domain::{AppName, CommitId, DeploymentId, EnvId};
 use crate::journal::Journal;
@@ -27,6 +28,11 @@ pub struct Tools {
 }
 
 impl Tools {
+    /// Who may do what, and the trail of who did.
+    pub fn access(&self) -> Access {
+        Access::new(Arc::clone(&self.server), self.journal.store().clone())
+    }
+
     /// The app and the configuration of an environment; nothing when it is no longer configured.
     pub fn environment(&self, id: &EnvId) -> Option<(&App, &Environment)> {
         let app = self.server.apps.get(&id.app)?;

@@ -2,6 +2,7 @@
 //! one thread, which commits what has gathered in a single transaction: a durable answer costs each of them a share of
 //! a disk flush. Reads have a connection of their own and never wait for writers.
 
+pub mod audit;
 pub mod deployments;
 pub mod environments;
 pub mod events;

@@ -73,6 +73,16 @@ CREATE TABLE passed_over (
     PRIMARY KEY (env, commit_id)
 ) STRICT;
 ",
+    "
+CREATE TABLE audit (
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms      INTEGER NOT NULL,
+    env        TEXT NOT NULL,
+    deployment INTEGER,
+    body       TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_by_env ON audit (env, seq);
+",
 ];
 
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ pub mod stream;
 pub use api::{planned, types};
 pub use refusal::Refusal;
 
+use crate::domain::Account;
 use crate::system::users;
 use crate::worker::Worker;
 use axum::Router;
@@ -28,8 +29,8 @@ pub fn outside() -> Router<Worker> {
 }
 
 /// Everything that is answered on the server's socket.
-pub fn inside() -> Router<Worker> {
-    Router::new().nest("/api/v1", api::routes())
+pub fn inside(worker: &Worker) -> Router<Worker> {
+    Router::new().nest("/api/v1", api::routes(worker))
 }
 
 /// Who is on the other end of the socket, as the kernel tells.
@@ -39,6 +40,18 @@ pub struct Peer {
     pub uid: u32,
     /// The user's login name.
     pub name: String,
+}
+
+impl Peer {
+    /// Their account.
+    pub fn account(&self) -> Account {
+        Account::Unix(self.name.clone())
+    }
+
+    /// Whether the server is theirs to command: its own user, and root.
+    pub fn is_owner(&self) -> bool {
+        users::may_act(self.uid)
+    }
 }
 
 impl Connected<IncomingStream<'_, UnixListener>> for Peer {

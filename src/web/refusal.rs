@@ -1,3 +1,4 @@
+use crate::access::AccessError;
 use crate::journal::JournalError;
 use crate::worker::WorkerError;
 use axum::Json;
@@ -51,6 +52,15 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, Json(self)).into_response()
+    }
+}
+
+impl From<AccessError> for Refusal {
+    fn from(error: AccessError) -> Self {
+        match error.why() {
+            Some(why) => Refusal::new(StatusCode::FORBIDDEN, &error).next(why),
+            None => Refusal::internal(error),
+        }
     }
 }
 

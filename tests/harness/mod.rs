@@ -38,7 +38,7 @@ pub use load::{Load, Plan};
 pub use nginx::Nginx;
 pub use redact::redact;
 pub use sandbox::Sandbox;
-pub use sshd::Sshd;
+pub use sshd::{Sshd, Visitor};
 pub use story::story;
 pub use teal::{Teal, TealPlan};
 pub use wait::{LONG, wait_until};

@@ -10,6 +10,7 @@ use std::process::Command;
 /// sandbox and none of this machine's git configuration.
 pub struct Sshd {
     port: u16,
+    folder: PathBuf,
     key: PathBuf,
     user: String,
     daemon: Daemon,
@@ -48,6 +49,7 @@ impl Sshd {
         daemon.ready_when("sshd listens", || TcpStream::connect(address).is_ok());
         Sshd {
             port,
+            folder,
             key,
             user: Outcome::of(Command::new("id").arg("-un"))
                 .ok()
@@ -67,13 +69,22 @@ impl Sshd {
         )
     }
 
+    /// The file that says whom it lets in.
+    pub fn authorized_keys(&self) -> PathBuf {
+        self.folder.join("authorized_keys")
+    }
+
+    /// The same sshd for a person with another key, whom it does not let in yet; the key's public half lies beside it.
+    pub fn visitor(&self, name: &str) -> Visitor<'_> {
+        Visitor {
+            sshd: self,
+            key: new_key(&self.folder, name),
+        }
+    }
+
     /// The value of `GIT_SSH_COMMAND` that shows the client's key and reads none of this machine's ssh configuration.
     pub fn client(&self) -> String {
-        format!(
-            "ssh -F none -i {} -o IdentitiesOnly=yes -o IdentityAgent=none -o StrictHostKeyChecking=no \
-             -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
-            self.key.display()
-        )
+        client(&self.key)
     }
 
     /// The same git, which pushes with the client's key.
@@ -90,6 +101,47 @@ impl Sshd {
     /// Its log.
     pub fn output(&self) -> String {
         self.daemon.output()
+    }
+}
+
+fn client(key: &Path) -> String {
+    format!(
+        "ssh -F none -i {} -o IdentitiesOnly=yes -o IdentityAgent=none -o StrictHostKeyChecking=no \
+         -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
+        key.display()
+    )
+}
+
+/// A person with a key of their own.
+pub struct Visitor<'s> {
+    sshd: &'s Sshd,
+    key: PathBuf,
+}
+
+impl Visitor<'_> {
+    /// The public half of the key.
+    pub fn public_key(&self) -> PathBuf {
+        self.key.with_extension("pub")
+    }
+
+    /// The same git, which pushes with this key to an address that names no port.
+    pub fn pusher(&self, git: Git) -> Git {
+        let client = format!("{} -p {}", client(&self.key), self.sshd.port);
+        git.with("GIT_SSH_COMMAND", &client)
+    }
+
+    /// What ssh is answered to these words: options, then the command.
+    #[track_caller]
+    pub fn ssh(&self, options: &[&str], command: &str) -> Outcome {
+        let line = client(&self.key);
+        let mut words = line.split_whitespace();
+        let mut ssh = Command::new(program(words.next().expect("ssh")));
+        let host = format!("{}@127.0.0.1", self.sshd.user);
+        ssh.args(words)
+            .args(options)
+            .args(["-p", &self.sshd.port.to_string(), &host, command])
+            .stdin(std::process::Stdio::null());
+        Outcome::of(&mut ssh)
     }
 }
 

@@ -4,6 +4,7 @@ mod detect;
 mod detect_node;
 mod detect_python;
 mod hostile;
+mod people;
 mod recipe;
 mod recipe_mistakes;
 mod server;

@@ -37,7 +37,7 @@ fn unknown_keys_name_the_nearest_right_one() {
     teal.toml:2:1: unknown key `zzz` in [apps.arq.environments.production]
       |
     2 | zzz = …
-      | ^^^ known here: branch, tag, root, ports, domain, domains, redirect, mode, on_push, drain, drain_websockets, hold, keep_warm, observe, backups, reconcile, deploy_hours
+      | ^^^ known here: branch, tag, root, ports, domain, domains, redirect, mode, on_push, drain, drain_websockets, hold, keep_warm, observe, backups, reconcile, deploy_hours, allow
     ");
     assert_snapshot!(wrong_app("webhook_sekret = 'hunter2'"), @r"
     teal.toml:2:1: unknown key `webhook_sekret` in [apps.arq]
@@ -55,13 +55,13 @@ fn unknown_keys_name_the_nearest_right_one() {
     teal.toml:1:1: unknown key `a�[31m`
       |
     1 | "a\u001b[31m" = …
-      | ^^^^^^^^^^^^^ known here: state_dir, apps_dir, listen, public_url, ssh_host, build_slots, reconcile, proxy, apps
+      | ^^^^^^^^^^^^^ known here: state_dir, apps_dir, listen, public_url, ssh_host, build_slots, reconcile, proxy, apps, people
     "#);
 }
 
 #[test]
 fn keys_without_a_capability_are_not_taken_silently() {
-    for key in ["run_as", "allow", "after", "approval"] {
+    for key in ["run_as", "after", "approval"] {
         let message = wrong_env(&format!("{key} = 'x'"));
         assert!(
             message.contains(&format!("`{key}` is not supported by this version of Teal")),
@@ -73,12 +73,6 @@ fn keys_without_a_capability_are_not_taken_silently() {
       |
     2 | approval = …
       | ^^^^^^^^
-    ");
-    assert_snapshot!(wrong("[people.ann]\nunix = 'ann'"), @r"
-    teal.toml:1:2: `people` is not supported by this version of Teal: take it out, it would protect and tell nobody
-      |
-    1 | [people.ann]
-      |  ^^^^^^
     ");
     assert_snapshot!(wrong("[[notify]]\nurl = 'https://hooks.example.com/hunter2'"), @r"
     teal.toml:1:3: `notify` is not supported by this version of Teal: take it out, it would protect and tell nobody

@@ -1,6 +1,7 @@
+use super::permission::permit;
 use super::pick;
 use super::types::{Begun, DeployRequest, DeploymentShown, Told, Which};
-use crate::domain::{Deployment, DeploymentId, EnvId, Event, Kind, Mode, Origin};
+use crate::domain::{Act, Deployment, DeploymentId, EnvId, Event, Kind, Mode, Origin};
 use crate::pipeline::Tools;
 use crate::queue::{Queued, Wish};
 use crate::reconcile;
@@ -23,6 +24,8 @@ pub(super) async fn deploy(
     if request.fast && request.full {
         return Err(Refusal::mistake("`fast` and `full` contradict each other").next("give one"));
     }
+    let about = request.ref_name.as_deref().unwrap_or_default();
+    let (actor, permit) = permit(tools, &peer, Act::Deploy, &env, about).await?;
     let (ref_name, commit) = what(tools, &env, request.ref_name.as_deref()).await?;
     let configured = tools
         .environment(&env)
@@ -32,7 +35,7 @@ pub(super) async fn deploy(
         kind: Kind::Deploy,
         commit,
         ref_name,
-        by: peer.name,
+        by: actor.name().to_owned(),
         origin: Origin::Cli,
         mode: match (request.fast, request.full) {
             (true, _) => Mode::Fast,
@@ -51,6 +54,7 @@ pub(super) async fn deploy(
         None => None,
     };
     let queued = worker.queue().ask(wish).await?;
+    permit.made(queued.id).await;
     if let Some(note) = passed {
         tools.journal.note(queued.id, note).await?;
     }
@@ -189,5 +193,9 @@ pub(super) async fn cancel(
     ConnectInfo(peer): ConnectInfo<Peer>,
     Path(id): Path<DeploymentId>,
 ) -> Result<Json<Deployment>, Refusal> {
-    Ok(Json(worker.cancel(id, &peer.name).await?))
+    let tools = worker.tools();
+    let env = tools.journal.deployment(id).await?.env;
+    let (actor, permit) = permit(tools, &peer, Act::Cancel, &env, "").await?;
+    permit.made(id).await;
+    Ok(Json(worker.cancel(id, actor.name()).await?))
 }

@@ -1,7 +1,8 @@
 use super::deployments::begun;
+use super::permission::permit;
 use super::pick;
 use super::types::{BackupShown, Begun, MaintenanceRequest, RollbackRequest, Which};
-use crate::domain::{EnvId, Kind, Mode, Origin};
+use crate::domain::{Act, EnvId, Kind, Mode, Origin};
 use crate::queue::Wish;
 use crate::reconcile;
 use crate::release::Backup;
@@ -17,6 +18,8 @@ pub(super) async fn rollback(
     Json(request): Json<RollbackRequest>,
 ) -> Result<Json<Begun>, Refusal> {
     let env = pick(worker.tools(), &request.which)?;
+    let about = request.to.as_deref().unwrap_or_default();
+    let (actor, permit) = permit(worker.tools(), &peer, Act::Rollback, &env, about).await?;
     let target = request
         .to
         .as_deref()
@@ -72,7 +75,10 @@ pub(super) async fn restart(
     Json(which): Json<Which>,
 ) -> Result<Json<Begun>, Refusal> {
     let env = pick(worker.tools(), &which)?;
-    Ok(Json(again(&worker, &env, peer.name).await?))
+    let (actor, permit) = permit(worker.tools(), &peer, Act::Restart, &env, "").await?;
+    let begun = again(&worker, &env, actor.name().to_owned()).await?;
+    permit.made(begun.id).await;
+    Ok(Json(begun))
 }
 
 /// The release that serves, once more through the standby slot.
@@ -102,10 +108,13 @@ pub(super) async fn again(worker: &Worker, env: &EnvId, by: String) -> Result<Be
 
 pub(super) async fn maintenance(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Json(request): Json<MaintenanceRequest>,
 ) -> Result<Json<Which>, Refusal> {
     let env = pick(worker.tools(), &request.which)?;
     let on = request.on;
+    let about = if on { "on" } else { "off" };
+    let (_, _permit) = permit(worker.tools(), &peer, Act::Maintenance, &env, about).await?;
     let applied = worker
         .tools()
         .traffic

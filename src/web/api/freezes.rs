@@ -1,5 +1,7 @@
+use super::permission::permit;
 use super::pick;
 use super::types::{FreezeRequest, FreezeShown};
+use crate::domain::Act;
 use crate::store::freezes::{self, Freeze};
 use crate::system::clock;
 use crate::web::{Peer, Refusal};
@@ -20,12 +22,14 @@ pub(super) async fn freeze(
     if request.until_ms.is_some_and(|until| until <= now) {
         return Err(Refusal::mistake("a freeze cannot end in the past"));
     }
+    let about = if request.lift { "lift" } else { "freeze" };
+    let (actor, _permit) = permit(worker.tools(), &peer, Act::Freeze, &env, about).await?;
     let why = request.why.map(|why| {
         let readable = why.chars().filter(|c| !c.is_control());
         readable.take(WHY).collect::<String>()
     });
     let freeze = Freeze {
-        by: peer.name,
+        by: actor.name().to_owned(),
         why: why.filter(|why| !why.trim().is_empty()),
         since_ms: now,
         until_ms: request.until_ms,

@@ -1,9 +1,11 @@
 //! `/api/v1` on the server's socket: what the commands of the shell speak to.
 
+mod audit;
 mod deployments;
 mod environments;
 mod freezes;
 mod logs;
+mod permission;
 mod plan;
 mod promote;
 mod status;
@@ -14,21 +16,17 @@ pub(super) use deployments::shown;
 pub use plan::planned;
 pub(super) use status::gather;
 
-use super::{Peer, Refusal};
+use super::Refusal;
 use crate::domain::EnvId;
 use crate::pipeline::Tools;
-use crate::system::users;
 use crate::worker::Worker;
 use axum::Router;
-use axum::extract::{ConnectInfo, Request};
-use axum::http::StatusCode;
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::middleware;
 use axum::routing::{get, post};
 use types::Which;
 
 /// The whole API.
-pub fn routes() -> Router<Worker> {
+pub fn routes(worker: &Worker) -> Router<Worker> {
     Router::new()
         .route("/status", get(status::status))
         .route(
@@ -49,27 +47,11 @@ pub fn routes() -> Router<Worker> {
         .route("/variables", get(variables::show).post(variables::change))
         .route("/run", post(variables::run))
         .route("/plan", get(plan::plan))
-        .layer(middleware::from_fn(only_ours))
-}
-
-/// The socket's mode lets the server's group in; the API changes what serves and shows the app's configuration, so it is
-/// for the server's own user and root.
-async fn only_ours(
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Refusal> {
-    if users::may_act(peer.uid) {
-        return Ok(next.run(request).await);
-    }
-    let own = users::own().name;
-    Err(Refusal::new(
-        StatusCode::FORBIDDEN,
-        format!("{} may not command this server", peer.name),
-    )
-    .next(format!(
-        "run the command as {own} or root: sudo -u {own} teal …"
-    )))
+        .route("/audit", get(audit::list))
+        .layer(middleware::from_fn_with_state(
+            worker.clone(),
+            permission::only_known,
+        ))
 }
 
 /// Finds the environment that somebody typed: by its name, by `app/environment`, or by the app's name where that app has

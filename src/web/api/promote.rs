@@ -1,7 +1,8 @@
 use super::deployments::begun;
+use super::permission::permit;
 use super::pick;
 use super::types::{Begun, PromoteRequest, Which};
-use crate::domain::{EnvId, Kind, Mode, Origin};
+use crate::domain::{Act, EnvId, Kind, Mode, Origin};
 use crate::pipeline::Tools;
 use crate::queue::Wish;
 use crate::reconcile;
@@ -19,6 +20,8 @@ pub(super) async fn promote(
 ) -> Result<Json<Begun>, Refusal> {
     let tools = worker.tools();
     let (from, to) = both(tools, &request)?;
+    let about = format!("what {from} serves");
+    let (actor, permit) = permit(tools, &peer, Act::Deploy, &to, &about).await?;
     let standing = tools.journal.standing(&from).await?;
     let Some(serving) = standing.serving() else {
         let error = format!("{from} serves nothing yet: there is nothing to promote");
@@ -33,7 +36,7 @@ pub(super) async fn promote(
         },
         commit: serving.commit.clone(),
         ref_name: serving.ref_name.clone(),
-        by: peer.name,
+        by: actor.name().to_owned(),
         origin: Origin::Cli,
         // Building from scratch would make something else than what was tried.
         mode: Mode::Fast,
@@ -46,6 +49,7 @@ pub(super) async fn promote(
         .await
         .map_err(Refusal::internal)?;
     let queued = worker.queue().ask(wish).await?;
+    permit.made(queued.id).await;
     if let Some(note) = passed {
         tools.journal.note(queued.id, note).await?;
     }

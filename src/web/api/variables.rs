@@ -1,6 +1,8 @@
 use super::environments::again;
+use super::permission::permit;
 use super::pick;
 use super::types::{RunPlace, VariablesChanged, VariablesRequest, VariablesShown, Which};
+use crate::domain::Act;
 use crate::pipeline::{Place, Sight};
 use crate::release::VariablesError;
 use crate::web::{Peer, Refusal};
@@ -11,9 +13,11 @@ use axum::http::StatusCode;
 
 pub(super) async fn show(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Query(which): Query<Which>,
 ) -> Result<Json<VariablesShown>, Refusal> {
     let env = pick(worker.tools(), &which)?;
+    let (_, _permit) = permit(worker.tools(), &peer, Act::Secrets, &env, "").await?;
     let wanted = worker.tools().variables(&env).wanted()?;
     Ok(Json(VariablesShown {
         env,
@@ -29,12 +33,19 @@ pub(super) async fn change(
     Json(request): Json<VariablesRequest>,
 ) -> Result<Json<VariablesChanged>, Refusal> {
     let env = pick(worker.tools(), &request.which)?;
+    let names: Vec<&str> = request.changes.keys().map(String::as_str).collect();
+    let about = names.join(", ");
+    let (actor, permit) = permit(worker.tools(), &peer, Act::Settings, &env, &about).await?;
     let variables = worker.tools().variables(&env);
     let before = variables.wanted()?;
     let version = variables.change(&request.changes)?;
     let standing = worker.tools().journal.standing(&env).await?;
     let begun = match standing.serving() {
-        Some(_) if before != version => Some(again(&worker, &env, peer.name).await?),
+        Some(_) if before != version => {
+            let begun = again(&worker, &env, actor.name().to_owned()).await?;
+            permit.made(begun.id).await;
+            Some(begun)
+        }
         _ => None,
     };
     Ok(Json(VariablesChanged {
@@ -46,10 +57,12 @@ pub(super) async fn change(
 /// What a one-off command is run with: the release that serves, its folder and its environment.
 pub(super) async fn run(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Json(which): Json<Which>,
 ) -> Result<Json<RunPlace>, Refusal> {
     let tools = worker.tools();
     let id = pick(tools, &which)?;
+    let (_, _permit) = permit(tools, &peer, Act::Run, &id, "").await?;
     let standing = tools.journal.standing(&id).await?;
     let (Some(color), Some(release), Some((_, env))) =
         (standing.active, standing.serving(), tools.environment(&id))
