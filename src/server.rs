@@ -102,6 +102,11 @@ async fn tools(server: &Arc<Server>) -> Result<Tools, ServeError> {
             run_dir: server.state_dir.join("run"),
             exe: exe.clone(),
         },
+        fetching: server
+            .apps
+            .keys()
+            .map(|app| (app.clone(), Default::default()))
+            .collect(),
         server: Arc::clone(server),
         journal,
         traffic,

@@ -91,6 +91,10 @@ pub async fn transfer(tools: &Tools, app: &App) -> Result<(), Stop> {
     let Some(remote) = &app.repo else {
         return Ok(());
     };
+    let _turn = match tools.fetching.get(&app.name) {
+        Some(turns) => Some(turns.lock().await),
+        None => None,
+    };
     let remote = Remote {
         url: remote.clone(),
         credentials: app.credentials.clone(),

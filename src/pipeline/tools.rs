@@ -8,8 +8,10 @@ use crate::release::{Shelf, Slots, Variables};
 use crate::service::Services;
 use crate::system::git::{GitError, Repo};
 use crate::traffic::Traffic;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// What deployments are made with; one for the whole server.
 pub struct Tools {
@@ -23,6 +25,8 @@ pub struct Tools {
     pub services: Services,
     /// This program, for the processes that it starts of itself.
     pub exe: PathBuf,
+    /// One fetch at a time into each app's repository: git refuses a ref that another fetch is about to move.
+    pub fetching: BTreeMap<AppName, Mutex<()>>,
     /// At most `build_slots` builds at a time, first come, first served.
     pub builds: Arc<Turns>,
 }

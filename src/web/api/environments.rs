@@ -28,7 +28,8 @@ pub(super) async fn rollback(
     if target.is_none() && !has_way_back(&worker, &env).await? {
         return Err(WorkerError::NoWayBack(env).into());
     }
-    let queued = worker.rollback(&env, target, &peer.name).await?;
+    let queued = worker.rollback(&env, target, actor.name()).await?;
+    permit.made(queued.id).await;
     let chosen = worker.tools().journal.deployment(queued.id).await?.commit;
     let passed = reconcile::pass_over(worker.tools(), &env, &chosen).await;
     passed.map_err(Refusal::internal)?;
