@@ -1,14 +1,14 @@
 //! The only writer of deployments: every transition is checked, durable before the act that it announces, and then
 //! told to everybody who follows. Telling happens after the commit and can neither fail nor delay it.
 
-use crate::domain::{
-    Deployment, DeploymentId, EnvId, Event, Failure, Receipt, Record, Spent, State, Step, StepEnd,
-};
+use crate::domain::{Deployment, DeploymentId, EnvId, Event, Failure, Receipt, Record, State};
 use crate::store::environments::{self, Standing};
-use crate::store::{Store, StoreError, deployments, events};
+use crate::store::{Handed, Store, StoreError, deployments, events};
 use crate::system::{clock, fault};
 use rusqlite::Connection;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use tokio::sync::watch;
 
 /// Why a transition was not journaled.
@@ -73,28 +73,42 @@ impl Journal {
         &self,
         act: impl FnOnce(&mut Entry) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
-        let newest = Arc::clone(&self.newest);
         fault::point("journal: before");
-        let (value, _) = self
-            .store
-            .write_then(
-                move |connection| {
-                    let mut entry = Entry {
-                        connection,
-                        last: None,
-                    };
-                    let value = act(&mut entry)?;
-                    Ok::<_, JournalError>((value, entry.last))
-                },
-                move |(_, last)| {
-                    if let Some(last) = last {
-                        newest.send_replace(*last);
-                    }
-                },
-            )
-            .await?;
+        let (value, _) = self.hand_in(act).await?;
         fault::point("journal: after");
         Ok(value)
+    }
+
+    /// The same for what nobody acts on, such as the beginning of a step: it is handed in, and the disk is not waited for.
+    /// Whatever is written later is never there without it.
+    pub fn soon(
+        &self,
+        act: impl FnOnce(&mut Entry) -> Result<(), JournalError> + Send + 'static,
+    ) -> Pending {
+        fault::point("journal: before");
+        Pending(self.hand_in(act))
+    }
+
+    fn hand_in<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Entry) -> Result<T, JournalError> + Send + 'static,
+    ) -> Handed<(T, Option<i64>), JournalError> {
+        let newest = Arc::clone(&self.newest);
+        self.store.write_then(
+            move |connection| {
+                let mut entry = Entry {
+                    connection,
+                    last: None,
+                };
+                let value = act(&mut entry)?;
+                Ok::<_, JournalError>((value, entry.last))
+            },
+            move |(_, last)| {
+                if let Some(last) = last {
+                    newest.send_replace(*last);
+                }
+            },
+        )
     }
 
     /// Moves a deployment to another state.
@@ -121,32 +135,6 @@ impl Journal {
             entry.move_to(id, to, why)
         })
         .await
-    }
-
-    /// Says that a step begins.
-    pub async fn step_started(&self, id: DeploymentId, step: Step) -> Result<(), JournalError> {
-        self.write(move |entry| entry.tell(id, Event::StepStarted { step }))
-            .await
-    }
-
-    /// Says how a step ended.
-    pub async fn step_ended(
-        &self,
-        id: DeploymentId,
-        step: Step,
-        end: StepEnd,
-        why: String,
-        ms: u64,
-        spent: Spent,
-    ) -> Result<(), JournalError> {
-        let ended = Event::StepEnded {
-            step,
-            end,
-            why,
-            ms,
-            spent,
-        };
-        self.write(move |entry| entry.tell(id, ended)).await
     }
 
     /// Makes a remark that people should see.
@@ -182,6 +170,25 @@ impl Journal {
     /// Waits until anything new is journaled, for those who watch everything.
     pub fn changes(&self) -> watch::Receiver<i64> {
         self.newest.subscribe()
+    }
+}
+
+/// Something that was handed in and may be durable by now.
+pub struct Pending(Handed<((), Option<i64>), JournalError>);
+
+impl Pending {
+    /// What became of it, if that is known already.
+    pub fn outcome(&mut self) -> Option<Result<(), JournalError>> {
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(&mut self.0).poll(&mut context) {
+            Poll::Ready(outcome) => Some(outcome.map(|_| ())),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Waits until it is durable.
+    pub async fn kept(self) -> Result<(), JournalError> {
+        self.0.await.map(|_| ())
     }
 }
 

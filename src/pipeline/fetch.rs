@@ -35,11 +35,10 @@ pub(super) async fn fetch(run: &mut Run<'_>) -> Result<Done, Stop> {
         served: false,
     });
     let digest = run.variables.digest.clone();
-    let change = run
-        .tools
-        .journal
-        .write(move |entry| entry.change(id, |deployment| deployment.env_digest = Some(digest)));
-    change.await?;
+    run.soon(move |entry| {
+        entry.change(id, |deployment| deployment.env_digest = Some(digest))?;
+        Ok(())
+    })?;
     Ok(done)
 }
 

@@ -26,6 +26,8 @@ pub(super) async fn migrate(run: &mut Run<'_>) -> Result<Done, Stop> {
     if let Some(inputs) = keys::migrate(run)? {
         let scope = run.env.id.to_string();
         why::remember(run, scope, Step::Migrate, &inputs, run.id()).await?;
+        // It must not run again because the machine lost power now.
+        run.kept().await?;
     }
     old_release_still_answers(run).await?;
     Ok(Done::Ran(why))

@@ -39,8 +39,9 @@ pub use run::{Run, WayBack};
 pub use tools::Tools;
 pub use turns::{Builder, Turns};
 
-use crate::domain::{DeploymentId, Kind, State, Step, StepEnd};
+use crate::domain::{DeploymentId, Event, Kind, State, Step, StepEnd};
 use crate::journal::{Entry, JournalError};
+use crate::store::environments;
 use outcome::Done;
 use std::time::Instant;
 
@@ -64,11 +65,12 @@ fn steps(run: &Run) -> &'static [Step] {
 /// Takes a queued deployment to its end. What goes wrong in a step becomes the deployment's failure; only a journal that
 /// cannot be written is an error here, and then the deployment is left for recovery.
 pub async fn deploy(tools: &Tools, id: DeploymentId, cancel: Cancel) -> Result<(), JournalError> {
-    let mut deployment = tools.journal.move_to(id, State::Running, None).await?;
-    let standby = tools.journal.standing(&deployment.env).await?.standby();
-    let take =
-        move |entry: &mut Entry| entry.change(id, |deployment| deployment.color = Some(standby));
-    deployment.color = tools.journal.write(take).await?.color;
+    let begin = move |entry: &mut Entry| {
+        let env = entry.move_to(id, State::Running, None)?.env;
+        let standby = environments::get(entry.connection(), &env)?.standby();
+        entry.change(id, |deployment| deployment.color = Some(standby))
+    };
+    let deployment = tools.journal.write(begin).await?;
     let mut run = match Run::prepare(tools, deployment, cancel).await {
         Ok(run) => run,
         Err(stop) => return end::before_the_first_step(tools, id, stop).await,
@@ -78,6 +80,7 @@ pub async fn deploy(tools: &Tools, id: DeploymentId, cancel: Cancel) -> Result<(
             return end::without_success(&run, step, stop).await;
         }
     }
+    run.kept().await?;
     end::with_success(&run).await
 }
 
@@ -94,10 +97,11 @@ pub async fn resume(tools: &Tools, id: DeploymentId, cancel: Cancel) -> Result<(
     }
 }
 
-/// One step with its beginning and its end in the journal.
+/// One step with its beginning and its end in the journal. Nothing is done because of these, so the disk is not waited for;
+/// what a step itself has to have durable it waits for.
 async fn walk(run: &mut Run<'_>, step: Step) -> Result<Result<(), Stop>, JournalError> {
-    let (journal, id) = (run.tools.journal.clone(), run.id());
-    journal.step_started(id, step).await?;
+    let id = run.id();
+    run.soon(move |entry| entry.tell(id, Event::StepStarted { step }))?;
     let began = Instant::now();
     let outcome = take(run, step).await;
     if outcome.is_err() || step == Step::Test {
@@ -111,7 +115,14 @@ async fn walk(run: &mut Run<'_>, step: Step) -> Result<Result<(), Stop>, Journal
         Err(Stop::Cancelled(why)) => (StepEnd::Failed, why.clone()),
     };
     let spent = run.spent();
-    journal.step_ended(id, step, end, why, ms, spent).await?;
+    let ended = Event::StepEnded {
+        step,
+        end,
+        why,
+        ms,
+        spent,
+    };
+    run.soon(move |entry| entry.tell(id, ended))?;
     Ok(outcome.map(|_| ()))
 }
 

@@ -4,6 +4,7 @@ use super::turns::Turn;
 use super::{Cancel, Tools, processes};
 use crate::config::{App, Environment, Recipe};
 use crate::domain::{Color, Deployment, DeploymentId, Kind, Spent, State};
+use crate::journal::{Entry, JournalError, Pending};
 use crate::release::{Shelf, Slots, Version};
 use crate::store::environments::{Release, Standing};
 use crate::system::git::Repo;
@@ -39,6 +40,8 @@ pub struct Run<'a> {
     pub(super) before: Option<crate::traffic::Measure>,
     /// Its turn to build, from the first command that needs one to the last.
     turn: Mutex<Option<Turn>>,
+    /// What was journaled without waiting for the disk.
+    pending: Mutex<Vec<Pending>>,
     /// Where the time of the running step went.
     spent: Mutex<Spent>,
     /// The digest of the tracked files that count for the build, once it was taken.
@@ -85,6 +88,7 @@ impl<'a> Run<'a> {
             release: None,
             before: None,
             turn: Mutex::default(),
+            pending: Mutex::default(),
             spent: Mutex::default(),
             tree: OnceLock::new(),
             standing,
@@ -217,6 +221,33 @@ impl<'a> Run<'a> {
     /// Where the time of the step went that ends now.
     pub(super) fn spent(&self) -> Spent {
         std::mem::take(&mut *lock(&self.spent))
+    }
+
+    /// Journals what nobody acts on, without waiting for the disk. An earlier one that was not kept is told now.
+    pub(super) fn soon(
+        &self,
+        act: impl FnOnce(&mut Entry) -> Result<(), JournalError> + Send + 'static,
+    ) -> Result<(), JournalError> {
+        let pending = self.tools.journal.soon(act);
+        let mut waits = lock(&self.pending);
+        let mut still = vec![pending];
+        for mut earlier in waits.drain(..) {
+            match earlier.outcome() {
+                Some(outcome) => outcome?,
+                None => still.push(earlier),
+            }
+        }
+        *waits = still;
+        Ok(())
+    }
+
+    /// Waits until all of that is durable.
+    pub(super) async fn kept(&self) -> Result<(), JournalError> {
+        let pending = std::mem::take(&mut *lock(&self.pending));
+        for one in pending {
+            one.kept().await?;
+        }
+        Ok(())
     }
 
     /// Makes a remark that people should see.

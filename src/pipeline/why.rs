@@ -4,8 +4,8 @@ use super::Run;
 use super::keys::{Inputs, Part, PartKind};
 use super::outcome::Stop;
 use crate::domain::{DeploymentId, Step};
+use crate::journal::Entry;
 use crate::store::keys::{self, Known};
-use crate::store::{self, StoreError};
 use crate::system::clock;
 use crate::system::git::Repo;
 
@@ -57,10 +57,11 @@ pub(super) async fn remember(
     {
         return Ok(());
     }
-    let put =
-        move |c: &rusqlite::Connection| store::keys::put(c, &scope, step, &known, clock::now_ms());
-    let store = run.tools.journal.store();
-    Ok(store.write::<_, StoreError>(put).await?)
+    let put = move |entry: &mut Entry| {
+        keys::put(entry.connection(), &scope, step, &known, clock::now_ms())?;
+        Ok(())
+    };
+    Ok(run.soon(put)?)
 }
 
 /// What differs from the last result, most telling first.

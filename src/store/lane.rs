@@ -3,7 +3,9 @@
 
 use super::StoreError;
 use rusqlite::Connection;
+use std::pin::Pin;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 /// How many jobs share one commit at most, so that the first of them does not wait forever.
@@ -14,6 +16,18 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// Does its work on the connection (or is told why there is none) and says whether its effect may stay.
 type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> (bool, Answer) + Send>;
+
+/// The answer to a job that was handed in.
+pub struct Handed<T, E>(oneshot::Receiver<Result<T, E>>);
+
+impl<T, E: From<StoreError>> Future for Handed<T, E> {
+    type Output = Result<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = Pin::new(&mut self.0).poll(context);
+        answer.map(|answer| answer.unwrap_or_else(|_| Err(StoreError::Closed.into())))
+    }
+}
 
 #[derive(Clone)]
 pub(super) struct Lane {
@@ -32,11 +46,12 @@ impl Lane {
         Lane { jobs }
     }
 
-    pub(super) async fn run<T, E>(
+    /// Hands the job in at once, in the order of the calls; the answer may be waited for, or not.
+    pub(super) fn run<T, E>(
         &self,
         act: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
         after: impl FnOnce(&T) + Send + 'static,
-    ) -> Result<T, E>
+    ) -> Handed<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -55,8 +70,9 @@ impl Lane {
             });
             (stays, answer)
         });
-        self.jobs.send(job).map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        // When nobody takes the job any more it is dropped, and with it the sender of its answer.
+        let _ = self.jobs.send(job);
+        Handed(answer)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod passed_over;
 pub mod pushes;
 mod schema;
 
+pub use lane::Handed;
 use lane::Lane;
 use rusqlite::Connection;
 use std::os::unix::fs::OpenOptionsExt;
@@ -92,17 +93,18 @@ impl Store {
         self.write_then(act, |_| ()).await
     }
 
-    /// As [`Store::write`]; `after` runs on the database's thread once the effect is durable, in the order of commits.
-    pub async fn write_then<T, E>(
+    /// As [`Store::write`]; `after` runs on the database's thread once the effect is durable, in the order of commits. The
+    /// work is handed in by the call itself: what is written by a later call is never durable without it.
+    pub fn write_then<T, E>(
         &self,
         act: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
         after: impl FnOnce(&T) + Send + 'static,
-    ) -> Result<T, E>
+    ) -> Handed<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.writer.run(act, after).await
+        self.writer.run(act, after)
     }
 
     /// Runs a query on a snapshot that holds everything whose write has returned.

@@ -18,3 +18,4 @@ pub mod process;
 pub mod programs;
 pub mod socket;
 pub mod users;
+pub mod watched;

@@ -1,7 +1,8 @@
-//! The load of the proxy's benchmarks, and the services that it goes to. Every request is numbered, every answer is
+//! The load of the benchmarks, and the services that it goes to. Every request is numbered, every answer is
 //! compared with what was asked, and a connection that breaks counts as much as a wrong status.
 
 mod answer;
+mod deliver;
 mod drive;
 mod hold;
 mod service;
@@ -21,6 +22,8 @@ enum Work {
     Hold(Visit),
     /// Opens WebSockets, keeps them, and writes down how each ended.
     Websockets(Visit),
+    /// Delivers webhooks as fast as they are answered, and says how that went.
+    Deliver(deliver::Deliver),
     /// Answers with its name and with what it was asked.
     Service {
         /// Where it listens.
@@ -81,6 +84,7 @@ fn main() -> io::Result<()> {
             Work::Drive(how) => drive::run(how).await,
             Work::Hold(whom) => hold::run(whom).await,
             Work::Websockets(whom) => websockets::run(whom).await,
+            Work::Deliver(how) => deliver::run(how).await,
             Work::Service { listen, name } => service::run(listen, name).await,
         }
     }))

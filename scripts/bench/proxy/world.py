@@ -77,7 +77,7 @@ class World:
         for process in reversed(self.processes):
             if process.poll() is None:
                 self.stop(process, signal.SIGKILL)
-        for pid in whose_command_names(self.dir):
+        for pid in who_belongs_to(self.dir):
             os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -112,13 +112,15 @@ def descendants(pid):
     return found
 
 
-def whose_command_names(folder):
-    """Processes that outlive those who started them, known by the folder in their words."""
+def who_belongs_to(folder):
+    """Processes that outlive those who started them, known by the folder in their words or by working in it."""
     for pid, _ in processes():
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as words:
-                if folder.encode() in words.read() and pid != os.getpid():
-                    yield pid
+                names = folder.encode() in words.read()
+            works = os.readlink(f"/proc/{pid}/cwd").startswith(folder)
+            if (names or works) and pid != os.getpid():
+                yield pid
         except OSError:
             pass
 

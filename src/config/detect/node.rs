@@ -82,10 +82,10 @@ fn web(draft: &mut Draft, files: &Files<'_>, package: &Package, manager: Manager
         return draft.web(&command, &package.script_origin("start:prod"));
     }
     if (start.is_none() || develops)
-        && let Some(folder) = node_outputs::static_folder(package)
+        && let Some(service) = node_outputs::static_service(package)
     {
         let from = format!("{FILE}: a static build");
-        return draft.web(&format!("teal static --dir {folder}"), &from);
+        return draft.web(&service, &from);
     }
     if start.is_some() {
         if develops {

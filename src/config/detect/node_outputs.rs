@@ -31,6 +31,9 @@ const STATIC: &[(&str, &str)] = &[
     ("parcel", "dist"),
 ];
 
+/// Those whose build is one page that finds its way by the address itself: an address without a file is one of its views.
+const SINGLE_PAGE: &[&str] = &["react-scripts", "@vue/cli-service", "vite"];
+
 /// Packages that answer requests themselves: with one of these the build is not the whole app.
 const SERVERS: &[&str] = &[
     "express",
@@ -67,16 +70,19 @@ pub(super) fn guess(package: &Package, files: &Files<'_>) -> Vec<String> {
     folder.filter(|_| applies).into_iter().collect()
 }
 
-/// The folder to serve when the app is nothing but its build.
-pub(super) fn static_folder(package: &Package) -> Option<&'static str> {
+/// What serves the app when it is nothing but its build.
+pub(super) fn static_service(package: &Package) -> Option<String> {
     package.script("build")?;
     if SERVERS.iter().any(|server| package.uses(server)) {
         return None;
     }
-    STATIC
-        .iter()
-        .find(|(name, _)| package.uses(name))
-        .map(|(_, folder)| *folder)
+    let (name, folder) = STATIC.iter().find(|(name, _)| package.uses(name))?;
+    let option = if SINGLE_PAGE.contains(name) {
+        " --single-page"
+    } else {
+        ""
+    };
+    Some(format!("teal static --dir {folder}{option}"))
 }
 
 /// Whether the script starts what developers watch their changes with.

@@ -61,13 +61,13 @@ fn a_nest_app_is_started_from_its_build() {
 fn a_vite_app_is_served_as_files() {
     let package = r#"{"scripts": {"dev": "vite", "build": "tsc && vite build", "preview": "vite preview"}, "devDependencies": {"vite": "5"}}"#;
     assert_snapshot!(plan(&[("package.json", package), ("pnpm-lock.yaml", ""), ("index.html", "")]), @r"
-    path              node_modules/.bin               package.json
-    build.install     pnpm install --frozen-lockfile  pnpm-lock.yaml
-    build.lockfiles   pnpm-lock.yaml, package.json    pnpm-lock.yaml
-    build.deps        node_modules                    pnpm-lock.yaml
-    build.build       pnpm run build                  package.json line 1
-    build.outputs     dist                            package.json: the framework's usual folder
-    run.web           teal static --dir dist          package.json: a static build
+    path              node_modules/.bin                     package.json
+    build.install     pnpm install --frozen-lockfile        pnpm-lock.yaml
+    build.lockfiles   pnpm-lock.yaml, package.json          pnpm-lock.yaml
+    build.deps        node_modules                          pnpm-lock.yaml
+    build.build       pnpm run build                        package.json line 1
+    build.outputs     dist                                  package.json: the framework's usual folder
+    run.web           teal static --dir dist --single-page  package.json: a static build
     ");
 }
 
@@ -99,11 +99,11 @@ fn each_framework_has_its_folder_and_its_start() {
             &format!(r#"{built}, "start": "react-scripts start""#),
             r#""react-scripts": "5""#
         ),
-        "build | teal static --dir build"
+        "build | teal static --dir build --single-page"
     );
     assert_eq!(
         of(&format!(r#"{built}, "start": "vite""#), r#""vite": "5""#),
-        "dist | teal static --dir dist"
+        "dist | teal static --dir dist --single-page"
     );
     assert_eq!(
         of(

@@ -72,8 +72,10 @@ fn fallback<B>(root: &Root, path: &Path, request: &Request<B>) -> Response<Body>
     let wants_page = accepts
         .is_some_and(|accepts| String::from_utf8_lossy(accepts.as_bytes()).contains("text/html"));
     let is_page = wants_page || !path.last.contains('.');
-    if is_page && let Found::File(file, meta) = root.find(std::path::Path::new("200.html")) {
-        return send(file, &meta, "200.html", StatusCode::OK, request);
+    for name in root.fallbacks().iter().filter(|_| is_page) {
+        if let Found::File(file, meta) = root.find(std::path::Path::new(name)) {
+            return send(file, &meta, name, StatusCode::OK, request);
+        }
     }
     missing(root, request)
 }

@@ -39,7 +39,7 @@ const CONNECTIONS: usize = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum StaticError {
     /// The command line is not understood.
-    #[error("`{0}` is not known here; it is `teal static [--dir FOLDER]`")]
+    #[error("`{0}` is not known here; it is `teal static [--dir FOLDER] [--single-page]`")]
     Usage(String),
     /// No port.
     #[error("PORT is not set to a port")]
@@ -81,7 +81,7 @@ pub fn run(args: &[OsString]) -> ExitCode {
 }
 
 fn try_run(args: &[OsString]) -> Result<(), StaticError> {
-    let dir = folder(args)?;
+    let (dir, is_single_page) = words(args)?;
     let port = std::env::var("PORT")
         .ok()
         .and_then(|port| port.parse().ok());
@@ -91,6 +91,7 @@ fn try_run(args: &[OsString]) -> Result<(), StaticError> {
         path: dir.clone(),
         source,
     })?;
+    let root = root.single_page(is_single_page);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -109,8 +110,10 @@ fn try_run(args: &[OsString]) -> Result<(), StaticError> {
     })
 }
 
-fn folder(args: &[OsString]) -> Result<PathBuf, StaticError> {
+/// The folder, and whether every address that no file has is a page of its one page.
+fn words(args: &[OsString]) -> Result<(PathBuf, bool), StaticError> {
     let mut dir = PathBuf::from(".");
+    let mut is_single_page = false;
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let text = arg.to_string_lossy();
@@ -119,11 +122,13 @@ fn folder(args: &[OsString]) -> Result<PathBuf, StaticError> {
             dir = rest.next().map(PathBuf::from).ok_or_else(usage)?;
         } else if let Some(path) = text.strip_prefix("--dir=") {
             dir = Path::new(path).to_owned();
+        } else if text == "--single-page" {
+            is_single_page = true;
         } else {
             return Err(StaticError::Usage(text.into_owned()));
         }
     }
-    Ok(dir)
+    Ok((dir, is_single_page))
 }
 
 /// Serves the folder until `end` is ready; answers that have begun are finished.

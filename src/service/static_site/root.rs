@@ -11,6 +11,7 @@ pub struct Root {
     folder: File,
     path: PathBuf,
     shared: Option<(File, PathBuf)>,
+    is_single_page: bool,
 }
 
 /// What is at a path.
@@ -35,7 +36,24 @@ impl Root {
             folder,
             path,
             shared,
+            is_single_page: false,
         })
+    }
+
+    /// The same folder as an app of one page, which finds its way by the address itself.
+    pub fn single_page(self, is_single_page: bool) -> Root {
+        Root {
+            is_single_page,
+            ..self
+        }
+    }
+
+    /// What an address gets that no file has: the first of these that is there.
+    pub(super) fn fallbacks(&self) -> &'static [&'static str] {
+        match self.is_single_page {
+            true => &["200.html", "index.html"],
+            false => &["200.html"],
+        }
     }
 
     /// What is at this path below the folder.

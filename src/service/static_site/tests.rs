@@ -173,3 +173,16 @@ async fn pages_for_what_is_missing() {
     let page = Request::get("/users/a.b").header(header::ACCEPT, "text/html,*/*");
     assert_eq!(site.ask(page).await.2, "app");
 }
+
+#[tokio::test]
+async fn an_app_of_one_page_answers_for_all_its_addresses() {
+    let Site { dir, root } = site();
+    let site = Site {
+        dir,
+        root: root.single_page(true),
+    };
+    let home = (200, "<h1>home</h1>".to_owned());
+    assert_eq!(site.get("/users/7").await, home);
+    assert_eq!(site.get("/docs/").await, (200, "docs".to_owned()));
+    assert_eq!(site.get("/none.png").await.0, 404);
+}

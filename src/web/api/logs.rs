@@ -1,3 +1,4 @@
+use super::news::News;
 use super::pick;
 use super::types::Which;
 use crate::domain::{DeploymentId, Step};
@@ -9,12 +10,9 @@ use axum::response::Response;
 use serde::Deserialize;
 use std::io::SeekFrom;
 use std::path::PathBuf;
-use std::time::Duration;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-/// How often a followed file is looked at.
-const LOOK: Duration = Duration::from_millis(200);
 /// How much of a service's log is shown before it is followed.
 const RECENT: u64 = 64 * 1024;
 
@@ -101,6 +99,7 @@ async fn write_step(
 ) -> Result<(), Gone> {
     let mut file = None;
     let mut headed = false;
+    let mut news = News::of(worker, path.parent().filter(|_| follow));
     loop {
         let over = step_is_over(worker, id, step).await;
         if file.is_none() {
@@ -116,7 +115,7 @@ async fn write_step(
         if over || !follow {
             return Ok(());
         }
-        tokio::time::sleep(LOOK).await;
+        news.come().await;
     }
 }
 
@@ -173,6 +172,9 @@ pub(super) async fn of_environment(
             let mut lines = lines;
             let mut shown = None;
             let mut file = None;
+            let shared = worker.tools().environment(&env);
+            let shared = shared.map(|(_, env)| worker.tools().slots(env).shared());
+            let mut news = News::of(&worker, shared.as_deref().filter(|_| asked.follow));
             loop {
                 let standing = worker
                     .tools()
@@ -190,7 +192,7 @@ pub(super) async fn of_environment(
                 if !asked.follow {
                     return Ok(());
                 }
-                tokio::time::sleep(LOOK).await;
+                news.come().await;
             }
         },
     ))

@@ -6,6 +6,7 @@ mod environments;
 mod freezes;
 mod logs;
 mod permission;
+mod news;
 mod plan;
 mod promote;
 mod status;

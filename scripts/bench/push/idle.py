@@ -1,0 +1,35 @@
+"""A server that has nothing to do: its memory, and how often it wakes up."""
+
+import os
+import time
+
+import repos
+from server import Server
+from world import private_mb
+
+SECONDS = 30
+
+
+def measure(world, report, asked):
+    report.title(f"An idle server, with one release live, over {SECONDS} s")
+    server = Server(world, [("shop", "production", "main")])
+    repository = repos.Repository(world, "shop", "small", server.variables)
+    server.push(repository, "shop")
+    time.sleep(5)
+    pid = server.process.pid
+    before = wake_ups(pid)
+    time.sleep(SECONDS)
+    rate = (wake_ups(pid) - before) / SECONDS
+    memory = private_mb(pid)
+    report.goal("at most 20 MB", memory <= 20, f"{memory:.1f} MB private")
+    report.goal("fewer than 5 wake-ups a second", rate < 5, f"{rate:.2f}")
+    world.stop(server.process)
+
+
+def wake_ups(pid):
+    """How often its threads went to sleep by themselves, which is how often they had woken up."""
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/status") as status:
+            total += next(int(line.split()[1]) for line in status if line.startswith("voluntary_ctxt"))
+    return total
