@@ -3,9 +3,9 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 
-import repos
 from server import Server
 from world import free_port
 
@@ -17,8 +17,9 @@ def measure(world, report, asked):
     report.title("Webhooks of 10 KB over 64 connections")
     world.write("secret", SECRET)
     os.chmod(world.path("secret"), 0o600)
-    origin = repos.Repository(world, "origin", "small", {**os.environ, "HOME": world.dir})
-    lines = f'forge = "github"\nrepo = "file://{origin.folder}"\n'
+    # A forge that takes the connection and is slow to answer: the deployment that was begun waits for it.
+    forge = socket.create_server(("127.0.0.1", 0))
+    lines = f'forge = "github"\nrepo = "http://127.0.0.1:{forge.getsockname()[1]}/bench/bench.git"\n'
     lines += f'webhook_secret = {{ file = "{world.path("secret")}" }}\n'
     server = Server(world, [("bench", "production", "main")], apps={"bench": lines})
     target = ["--target", f"127.0.0.1:{server.listen}", "--path", "/hooks/bench"]
