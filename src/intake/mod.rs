@@ -25,6 +25,7 @@ mod receive;
 mod received;
 mod ref_name;
 mod refusal;
+mod refused;
 mod said;
 #[cfg(test)]
 mod samples;

@@ -4,6 +4,7 @@ use super::body;
 use super::permits::Permits;
 use super::received::in_words;
 use super::refusal::Refusal;
+use super::refused;
 use super::webhook::{self, Meaning};
 use crate::domain::{Actor, Origin, Push};
 use crate::journal::JournalError;
@@ -120,7 +121,7 @@ fn not_stored(error: &JournalError) -> Response {
 }
 
 fn refuse(refusal: &Refusal) -> Response {
-    tracing::warn!(%refusal, "a delivery was refused");
+    refused::log(refusal);
     say(refusal.status(), &refusal.to_string())
 }
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 
 from server import Server
-from world import free_port
+from world import cpu_seconds, free_port
 
 SECRET = "correct horse battery staple"
 SECONDS = 5
@@ -25,18 +25,19 @@ def measure(world, report, asked):
     target = ["--target", f"127.0.0.1:{server.listen}", "--path", "/hooks/bench"]
     rows = []
     idle = resident_mb(server.process.pid)
-    aside = deliver(world, target, "--ref-name", "refs/heads/feature")
+    pid = server.process.pid
+    aside = deliver(world, target, "--ref-name", "refs/heads/feature", pid=pid)
     rows.append(row("Teal: stored, of a branch that is not deployed", aside))
-    live = deliver(world, target)
+    live = deliver(world, target, pid=pid)
     rows.append(row("Teal: stored and queued, of a branch that is deployed", live))
     memory = resident_mb(server.process.pid)
-    forged = deliver(world, target, "--forged")
+    forged = deliver(world, target, "--forged", pid=pid)
     rows.append(row("Teal: forged, refused", forged))
     peer = webhook(world)
     if peer:
         rows.append(row("adnanh/webhook: signed, nothing stored, runs `true`", peer[0]))
         rows.append(row("adnanh/webhook: forged, refused", peer[1]))
-    report.table(["", "per second", "p50", "p99", "longest", "answers"], rows)
+    report.table(["", "per second", "p50", "p99", "longest", "CPU of each", "answers"], rows)
     report.say()
     good = {"200", "202"}
     for words, figures in (("aside", aside), ("deployed", live)):
@@ -54,15 +55,21 @@ def measure(world, report, asked):
     world.stop(server.process)
 
 
-def deliver(world, target, *words):
+def deliver(world, target, *words, pid):
+    """Delivers; what the load said, and what each delivery cost the receiver, which a busy machine does not change much."""
     command = [world.load, "deliver", *target, "--secret", SECRET, "--seconds", str(SECONDS), *words]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    before = cpu_seconds(pid)
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    figures = json.loads(said)
+    count = max(1, sum(figures["answers"].values()))
+    return {**figures, "cpu_us": (cpu_seconds(pid) - before) / count * 1e6}
 
 
 def row(words, figures):
     answers = ", ".join(f"{count:,} x {status}" for status, count in figures["answers"].items())
     times = [f"{figures[name]:.1f} ms" for name in ("p50_ms", "p99_ms", "max_ms")]
-    return [words, f"{figures['per_second']:,.0f}", *times, answers]
+    cpu = f"{figures['cpu_us']:.0f} µs"
+    return [words, f"{figures['per_second']:,.0f}", *times, cpu, answers]
 
 
 def webhook(world):
@@ -78,9 +85,9 @@ def webhook(world):
     words = ("webhook", "-hooks", world.path("hooks.json"), "-ip", "127.0.0.1", "-port", str(port))
     process = world.start(*words, port=port)
     target = ["--target", f"127.0.0.1:{port}", "--path", "/hooks/bench"]
-    signed = deliver(world, target)
+    signed = deliver(world, target, pid=process.pid)
     memory = resident_mb(process.pid)
-    forged = deliver(world, target, "--forged")
+    forged = deliver(world, target, "--forged", pid=process.pid)
     world.stop(process)
     return signed, forged, memory
 

@@ -1,8 +1,10 @@
 use super::{Identity, PidFd, Stat, was_started_with};
 use crate::system::cgroup::Group;
+use nix::poll::{PollFd, PollFlags};
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
 use std::io;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// Everything that one process brought into the world, found in all the ways in which its children can hide: by parent,
@@ -100,8 +102,7 @@ impl Tree {
                 let pids = alive.iter().map(|who| who.pid).collect();
                 return Err(Survivors { pids }.into());
             }
-            // The kernel needs a moment to take a killed process apart, and there is no one event for all of them.
-            std::thread::sleep(Duration::from_millis(2));
+            wait_for_an_end(&alive);
         }
     }
 
@@ -138,6 +139,21 @@ impl Tree {
             .as_deref()
             .is_some_and(|entry| was_started_with(stat.pid, entry))
     }
+}
+
+/// Returns as soon as one of them has ended; after a while in any case, because new ones may have come meanwhile.
+fn wait_for_an_end(alive: &[Identity]) {
+    const WHILE: u16 = 50;
+    let held: Vec<PidFd> = alive
+        .iter()
+        .filter_map(|who| PidFd::open(*who).ok().flatten())
+        .collect();
+    let mut fds: Vec<PollFd> = held
+        .iter()
+        .map(|held| PollFd::new(held.as_fd(), PollFlags::POLLIN))
+        .collect();
+    // Interrupted, or short of memory: the next round finds out what has happened.
+    let _ = nix::poll::poll(&mut fds, WHILE);
 }
 
 fn send(who: Identity, signal: Signal) -> bool {
