@@ -21,7 +21,10 @@ struct Refused {
 impl Refused {
     /// How many went unsaid since the last line, if there may be a line now.
     fn count(&mut self, now: Instant) -> Option<u64> {
-        if self.said.is_some_and(|said| now.duration_since(said) < PAUSE) {
+        if self
+            .said
+            .is_some_and(|said| now.duration_since(said) < PAUSE)
+        {
             self.unsaid += 1;
             return None;
         }
