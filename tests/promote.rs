@@ -49,7 +49,7 @@ fn what_staging_serves_goes_live_without_being_built_again() {
       health [TIME] ready after [TIME], [N] probes
       switch [TIME] green serves
       receipt 0 lost of [N] requests, [N] in flight at the switch
-                          0 x 5xx, overlap [TIME]
+                          5xx: 0 old, 0 new; overlap of the colors [TIME]
       observe [TIME]
     LIVE: http://production.shop.test:[PORT] (deployment 3, push to live [TIME])
     "#);

@@ -53,7 +53,7 @@ fn a_push_goes_live_and_its_sender_sees_every_step() {
       health [TIME] ready after [TIME], [N] probes
       switch [TIME] blue serves
       receipt 0 lost of [N] requests, [N] in flight at the switch
-                          0 x 5xx, overlap [TIME]
+                          5xx: 0 old, 0 new; overlap of the colors [TIME]
       observe [TIME]
     LIVE: http://production.shop.test:[PORT] (deployment 1, push to live [TIME])
     To [SANDBOX]/state/repos/shop.git

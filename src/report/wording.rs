@@ -157,25 +157,38 @@ pub fn ending(deployment: &Deployment, url: &str) -> Line {
     }
 }
 
-/// What the cutover cost, in two lines that fit on a terminal behind git's `remote:`.
+/// What the cutover cost, in lines that fit on a terminal behind git's `remote:`.
 pub fn receipt(receipt: &Receipt) -> Vec<Line> {
     let (Some(requests), Some(lost)) = (receipt.requests, receipt.lost) else {
         return vec![say(Tone::Quiet, "  receipt             not measured")];
     };
     let in_flight = receipt.in_flight.unwrap_or_default();
-    let errors = receipt.old_5xx.unwrap_or_default() + receipt.new_5xx.unwrap_or_default();
-    let p99 = match (receipt.p99_before_us, receipt.p99_after_us) {
-        (Some(before), Some(after)) => format!(", p99 {} -> {}", micros(before), micros(after)),
-        _ => String::new(),
-    };
+    let (old, new) = (receipt.old_5xx, receipt.new_5xx);
+    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
     let overlap = micros(receipt.overlap_us.unwrap_or_default());
     let tone = if lost == 0 { Tone::Good } else { Tone::Bad };
     let all = format!("{lost} lost of {requests} requests, {in_flight} in flight at the switch");
-    let more = format!("{errors} x 5xx{p99}, overlap {overlap}");
-    vec![
-        say(tone, format!("  receipt             {all}")),
-        say(tone, format!("{:22}{more}", "")),
-    ]
+    let more = format!("5xx: {old} old, {new} new; overlap of the colors {overlap}");
+    let latency = [
+        ("p50", receipt.p50_before_us, receipt.p50_after_us),
+        ("p99", receipt.p99_before_us, receipt.p99_after_us),
+    ];
+    let latency: Vec<String> = latency
+        .into_iter()
+        .filter_map(|(name, before, after)| {
+            Some(format!("{name} {} -> {}", micros(before?), micros(after?)))
+        })
+        .collect();
+    let lines = [
+        format!("  receipt             {all}"),
+        format!("{:22}{more}", ""),
+    ];
+    let latency = (!latency.is_empty()).then(|| format!("{:22}{}", "", latency.join(", ")));
+    lines
+        .into_iter()
+        .chain(latency)
+        .map(|text| say(tone, text))
+        .collect()
 }
 
 fn micros(us: u64) -> String {
@@ -264,6 +277,8 @@ mod tests {
             lost: Some(0),
             old_5xx: Some(0),
             new_5xx: Some(1),
+            p50_before_us: Some(1300),
+            p50_after_us: Some(2400),
             p99_before_us: Some(4200),
             p99_after_us: Some(5100),
             overlap_us: Some(120),
@@ -271,7 +286,8 @@ mod tests {
         };
         insta::assert_snapshot!(told(&Event::Receipt(cost.clone())), @r"
           receipt             0 lost of 312 requests, 3 in flight at the switch
-                              1 x 5xx, p99 4 ms -> 5 ms, overlap 0.1 ms
+                              5xx: 0 old, 1 new; overlap of the colors 0.1 ms
+                              p50 1 ms -> 2 ms, p99 4 ms -> 5 ms
         ");
         cost.lost = Some(1);
         assert!(receipt(&cost).iter().all(|line| line.tone == Tone::Bad));
