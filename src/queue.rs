@@ -74,6 +74,7 @@ impl Wish {
             state: State::Queued,
             color: None,
             env_digest: None,
+            restore_point: None,
             retry_of: self.retry_of,
             created_ms: now,
             started_ms: None,

@@ -213,7 +213,7 @@ async fn retry(queue: &Queue, deployment: &Deployment) -> Result<(), String> {
 /// cannot be brought back does not keep the others down.
 async fn uphold_all(tools: &Tools) {
     for env in tools.server.apps.values().flat_map(|app| &app.environments) {
-        if let Err(error) = tools.shelf(env).sweep() {
+        if let Err(error) = tools.slots(env).sweep() {
             tracing::warn!(env = %env.id, %error, "what an interrupted sealing left behind stays");
         }
         match pipeline::uphold(tools, env).await {

@@ -10,8 +10,10 @@ use crate::recovery;
 use crate::store::{deployments, environments};
 use crate::system::clock;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// How long a deployment whose journal could not be written waits before it is put in order.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -22,6 +24,13 @@ pub struct Worker {
     tools: Arc<Tools>,
     queue: Queue,
     running: Arc<Mutex<HashMap<EnvId, Running>>>,
+    preparing: Arc<Mutex<HashMap<EnvId, Preparing>>>,
+}
+
+/// What is made ready in an environment while nothing is deployed there.
+struct Preparing {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<()>,
 }
 
 #[derive(Clone)]
@@ -54,6 +63,7 @@ impl Worker {
             tools,
             queue,
             running: Arc::default(),
+            preparing: Arc::default(),
         }
     }
 
@@ -116,10 +126,38 @@ impl Worker {
         self.running().insert(env.clone(), running);
         let worker = self.clone();
         tokio::spawn(async move {
+            worker.stop_preparing(&env).await;
             worker.see_through(id, cancel, resume).await;
+            worker.prepare(&env);
             worker.running().remove(&env);
             worker.queue.nudge();
         });
+    }
+
+    /// Makes ready what the next deployment will need, until that begins.
+    fn prepare(&self, env: &EnvId) {
+        let (stop, tools, id) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::clone(&self.tools),
+            env.clone(),
+        );
+        let told = Arc::clone(&stop);
+        let task = tokio::spawn(async move {
+            if let Some((_, env)) = tools.environment(&id) {
+                pipeline::prepare(&tools, env, told).await;
+            }
+        });
+        let preparing = Preparing { stop, task };
+        self.preparations().insert(env.clone(), preparing);
+    }
+
+    async fn stop_preparing(&self, env: &EnvId) {
+        let preparing = self.preparations().remove(env);
+        if let Some(preparing) = preparing {
+            preparing.stop.store(true, Ordering::Relaxed);
+            // Whatever became of it, it is over now.
+            let _ = preparing.task.await;
+        }
     }
 
     /// A deployment whose journal cannot be written (a full disk) is put in order as soon as it can be.
@@ -295,6 +333,12 @@ impl Worker {
             now: false,
         };
         Ok(self.queue.ask(wish).await?)
+    }
+
+    fn preparations(&self) -> MutexGuard<'_, HashMap<EnvId, Preparing>> {
+        self.preparing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<EnvId, Running>> {

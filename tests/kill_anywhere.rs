@@ -3,12 +3,11 @@
 //!
 //! The suite tries some of the instants, chosen by a printed seed; `scripts/faults.sh` tries all of them.
 
-use crate::harness::{App, LONG, Teal, get, wait_until};
+use crate::harness::{App, LONG, Teal, get, seed, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use std::time::SystemTime;
 
 const HOST: &str = "production.shop.test";
 
@@ -98,19 +97,6 @@ fn consistent(teal: &Teal, when: &str) {
         let state = one["state"].as_str().unwrap();
         assert!(["live", "interrupted"].contains(&state), "{when}: {one:#}");
     }
-}
-
-/// A number that differs from run to run; printed, and taken again from `TEAL_SEED`.
-fn seed() -> u64 {
-    let given = std::env::var("TEAL_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let seed = given.unwrap_or_else(|| {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        u64::from(now.unwrap().subsec_nanos())
-    });
-    eprintln!("TEAL_SEED={seed}");
-    seed
 }
 
 /// All places with `TEAL_FAULTS=all`; else a tenth of them, the same one for the same seed.

@@ -14,11 +14,13 @@
 mod harness;
 
 mod apps;
+mod backups;
 mod bad_services;
 mod cli;
 mod freeze;
 mod gate;
 mod health;
+mod histories;
 mod hook;
 mod house;
 mod jobs;

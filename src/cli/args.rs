@@ -51,7 +51,7 @@ pub(super) enum Command {
     /// Deploy exactly what one environment serves to another one, without building it again
     Promote(Promote),
     /// List the sealed releases that can be gone back to
-    Backups(Env),
+    Backups(Backups),
     /// Stop a deployment that waits or runs
     Cancel(Cancel),
     /// Start the release that serves once more, without losing a request
@@ -153,12 +153,24 @@ pub(super) struct Logs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Backups {
+    /// The environment: `production`, or `app/production`
+    pub env: String,
+    /// Read every file again and compare it with what was sealed; exits with 1 when one differs
+    #[arg(long)]
+    pub verify: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Rollback {
     /// The environment: `production`, or `app/production`
     pub env: String,
     /// A backup's name or a deployment's number [default: the release that served before]
     #[arg(long, value_name = "BACKUP|DEPLOYMENT")]
     pub to: Option<String>,
+    /// Go back although the database was migrated since, which is not undone
+    #[arg(long)]
+    pub yes: bool,
     /// Return at once instead of showing the steps
     #[arg(long)]
     pub detach: bool,

@@ -71,7 +71,11 @@ fn table(deployments: &[Deployment], now_ms: i64) -> Table {
                 format!("    {at}{}", one_line(&failure.cause, 300)),
             )
         });
-        table.row(cells, why.collect());
+        let point = deployment.restore_point.iter().map(|point| {
+            let text = format!("    restore point: {}", one_line(point, 200));
+            cell(Tone::Quiet, text)
+        });
+        table.row(cells, why.chain(point).collect());
     }
     table
 }

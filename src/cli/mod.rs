@@ -102,6 +102,9 @@ async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, Cl
         Command::Logs(args) => logs::run(client, &which(&args.of), args, screen).await,
         Command::Rollback(args) => rollback::run(client, which(&args.env), args, screen).await,
         Command::Promote(args) => promote::run(client, cli.app.as_deref(), args, screen).await,
+        Command::Backups(args) if args.verify => {
+            backups::verify(client, &which(&args.env), screen).await
+        }
         Command::Backups(args) => backups::run(client, &which(&args.env), screen).await,
         Command::Cancel(args) => cancel::run(client, args.deployment, screen).await,
         Command::Restart(args) => restart::run(client, which(&args.env), args, screen).await,

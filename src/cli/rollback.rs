@@ -17,6 +17,7 @@ pub(super) async fn run(
     let request = RollbackRequest {
         which,
         to: args.to.clone(),
+        yes: args.yes,
     };
     let begun = client.post("rollback", &request).await?;
     follow::begun(client, begun, args.detach, screen).await

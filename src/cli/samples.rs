@@ -30,6 +30,7 @@ pub(super) fn deployment(id: DeploymentId, env: &str, state: State) -> Deploymen
         state,
         color: None,
         env_digest: None,
+        restore_point: None,
         retry_of: None,
         created_ms,
         started_ms: None,

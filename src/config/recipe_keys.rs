@@ -33,6 +33,7 @@ const OF_THE_SERVER: &[&str] = &[
     "mode",
     "hold",
     "backups",
+    "backups_size",
     "proxy",
 ];
 

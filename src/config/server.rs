@@ -199,6 +199,8 @@ pub struct Environment {
     pub observe: Duration,
     /// How many sealed releases are kept.
     pub backups: usize,
+    /// How large the sealed releases may be together, in bytes; absent: as large as they are.
+    pub backups_size: Option<u64>,
     /// How often its remote is compared with what serves; zero: never.
     pub reconcile: Duration,
     /// The hours in which pushes go live; absent: always.

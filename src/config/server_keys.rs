@@ -101,6 +101,7 @@ pub(super) const ENVIRONMENT: Rules = Rules {
         "keep_warm",
         "observe",
         "backups",
+        "backups_size",
         "reconcile",
         "deploy_hours",
         "allow",

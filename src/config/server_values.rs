@@ -42,6 +42,15 @@ pub(super) fn duration_or(
         .map_or(Ok(default), |field| field.duration())
 }
 
+/// An amount of bytes.
+pub(super) fn size(field: &Field<'_>) -> Result<u64, ConfigError> {
+    let text = field.text()?;
+    values::bytes(text).ok_or_else(|| {
+        let message = format!("\"{}\" is not a size", shown(text));
+        field.error_help(message, "write it as \"500MB\", \"20GB\" or \"1TB\"")
+    })
+}
+
 /// The number of a key, from 1 to `most`, or the default.
 pub(super) fn number_or(
     section: &Section<'_>,

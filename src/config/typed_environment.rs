@@ -4,7 +4,7 @@ use super::document::{Field, Section};
 use super::error::{ConfigError, shown};
 
 use super::server_keys::{ENVIRONMENT, PORTS};
-use super::server_values::{duration_or, number_or, path_or};
+use super::server_values::{duration_or, number_or, path_or, size};
 use super::typed_people::grants;
 use super::{Environment, OnPush, Ports, RefRule, refs, values};
 use crate::domain::{AppName, DeployHours, EnvId, EnvName, Grants, Mode, People, Redirect};
@@ -75,6 +75,7 @@ pub(super) fn environment<'a>(
         keep_warm: seconds("keep_warm", 600)?,
         observe: seconds("observe", 30)?,
         backups: number_or(&section, "backups", 5, 1000)?,
+        backups_size: section.get("backups_size").map(|f| size(&f)).transpose()?,
         reconcile: duration_or(&section, "reconcile", inherited.reconcile)?,
         deploy_hours: section
             .get("deploy_hours")

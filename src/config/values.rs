@@ -43,6 +43,22 @@ pub(super) fn duration_text(duration: Duration) -> String {
         )
 }
 
+/// What `"20GB"` means in bytes: a whole number with KB, MB, GB or TB, each a thousand times the one before.
+pub(super) fn bytes(text: &str) -> Option<u64> {
+    let units = [
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+    ];
+    let (number, unit) = units
+        .iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let number: u64 = digits.then(|| number.parse().ok())??;
+    number.checked_mul(*unit).filter(|bytes| *bytes > 0)
+}
+
 /// A host name in lower case, or what is wrong with it.
 pub(super) fn host_name(text: &str) -> Result<String, String> {
     if !text.is_ascii() {
@@ -129,6 +145,25 @@ pub(super) fn nested(a: &Path, b: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_a_unit() {
+        for (text, size) in [("500MB", 500_000_000), ("1TB", 1_000_000_000_000)] {
+            assert_eq!(bytes(text), Some(size), "{text}");
+        }
+        for text in [
+            "",
+            "GB",
+            "1",
+            "0GB",
+            "-1GB",
+            "1.5GB",
+            "+1MB",
+            "99999999999TB",
+        ] {
+            assert_eq!(bytes(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn durations_have_a_unit() {

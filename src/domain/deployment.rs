@@ -34,6 +34,9 @@ pub struct Deployment {
     pub color: Option<Color>,
     /// The version of the app's own configuration that its release runs with.
     pub env_digest: Option<String>,
+    /// What `[migrate] backup` said about the restore point that it made before the migration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_point: Option<String>,
     /// The interrupted deployment that this one tries again.
     pub retry_of: Option<DeploymentId>,
     /// When it was asked for, in milliseconds since the epoch.

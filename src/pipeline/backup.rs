@@ -1,13 +1,14 @@
 //! Makes sure that the release that serves now is sealed, before anything is deployed over the other slot.
 
-use super::Run;
 use super::outcome::{Done, Stop, Trouble};
 use super::tools::blocking;
+use super::{Run, beside};
 use crate::domain::{Color, Step};
-use crate::release::{self, About};
+use crate::release::{self, About, Backup, Sealing};
 use crate::store::environments::{self, Release};
 use crate::system::clock;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub(super) async fn backup(run: &mut Run<'_>) -> Result<Done, Stop> {
     let (Some(color), Some(serving)) = (run.from(), run.standing.serving().cloned()) else {
@@ -49,14 +50,9 @@ pub(super) struct Keys {
     pub keys: BTreeMap<Step, String>,
 }
 
-/// Seals a release as it stands in its slot; gives the backup's name.
-pub(super) async fn seal(
-    run: &Run<'_>,
-    color: Color,
-    release: &Release,
-    sealed: Keys,
-) -> Result<String, Stop> {
-    let about = About {
+/// What the manifest says of a release.
+fn about(color: Color, release: &Release, sealed: Keys) -> Result<About, Stop> {
+    Ok(About {
         deployment: release.deployment,
         commit: release.commit.clone(),
         ref_name: release.ref_name.clone(),
@@ -66,21 +62,84 @@ pub(super) async fn seal(
         recipe: serde_json::to_value(&release.recipe).map_err(Trouble::new)?,
         migrate_key: sealed.migrate_key,
         keys: sealed.keys,
-    };
+    })
+}
+
+/// Seals a release as it stands in its slot; gives the backup's name.
+async fn seal(
+    run: &Run<'_>,
+    color: Color,
+    release: &Release,
+    sealed: Keys,
+) -> Result<String, Stop> {
+    let about = about(color, release, sealed)?;
     let (shelf, slots) = (run.shelf(), run.slots.clone());
     let sealed = blocking(move || {
-        Ok(release::seal(
-            &shelf,
-            &slots.slot(color),
-            &slots.index(color),
-            about,
-        )?)
+        let (slot, ledger) = (slots.slot(color), slots.ledger(color));
+        let index = slots.index(color);
+        Ok(release::seal(&shelf, &slot, &ledger, &index, about)?)
     });
     let sealed = sealed.await?;
     for note in &sealed.manifest.notes {
         run.note(note).await?;
     }
     Ok(sealed.name)
+}
+
+/// Begins to seal what was just installed, beside whatever comes next.
+pub(super) fn seal_ahead(run: &mut Run<'_>, key: String) -> Result<(), Stop> {
+    let recipe = run.recipe()?;
+    let (dir, folders) = (recipe.dir.clone(), recipe.steps.deps.clone());
+    let (slots, color, stop) = (run.slots.clone(), run.color, Arc::clone(&run.beside.stop));
+    run.beside.part = Some(tokio::spawn(blocking(move || {
+        let (shelf, slot, ledger) = (slots.shelf(), slots.slot(color), slots.ledger(color));
+        let what = (dir.as_str(), folders.as_slice());
+        Ok(release::seal_installed(
+            &shelf, &slot, &ledger, &key, what, &stop,
+        )?)
+    })));
+    Ok(())
+}
+
+/// Whether a backup is one of this environment.
+pub(super) fn is_own(run: &Run<'_>, backup: &Backup) -> bool {
+    backup.path.parent() == Some(run.shelf().dir())
+}
+
+/// Looks at the finished release and copies what no backup has; from then on it may be written to.
+pub(super) async fn begin(run: &mut Run<'_>) -> Result<Sealing, Stop> {
+    run.beside.sealed_ahead().await;
+    let (slots, color) = (run.slots.clone(), run.color);
+    blocking(move || {
+        let (shelf, slot, ledger) = (slots.shelf(), slots.slot(color), slots.ledger(color));
+        Ok(release::begin(&shelf, &slot, &ledger, clock::now_ms())?)
+    })
+    .await
+}
+
+/// Completes the backup beside whatever comes next; [`complete`] waits for it.
+pub(super) fn complete_beside(
+    run: &mut Run<'_>,
+    sealing: Sealing,
+    sealed: Keys,
+) -> Result<(), Stop> {
+    let about = about(run.color, run.release()?, sealed)?;
+    let index = run.slots.index(run.color);
+    run.beside.whole = Some(tokio::spawn(blocking(move || {
+        Ok(sealing.finish(about, &index)?)
+    })));
+    Ok(())
+}
+
+/// Waits until the backup is whole, and with it the release in its slot on the disk: nothing may serve before that.
+pub(super) async fn complete(run: &mut Run<'_>) -> Result<(), Stop> {
+    let Some(whole) = run.beside.whole.take() else {
+        return Ok(());
+    };
+    for note in beside::ended(whole).await?.manifest.notes {
+        run.note(note).await?;
+    }
+    Ok(())
 }
 
 /// Removes the oldest backups beyond the configured number; the one that serves and the one before it stay.
@@ -90,10 +149,17 @@ pub(super) async fn prune(run: &Run<'_>) -> Result<(), Stop> {
         .into_iter()
         .filter_map(|color| standing.slots.of(color).as_ref()?.backup.clone())
         .collect();
-    let (shelf, keep) = (run.shelf(), run.env.backups);
+    let (slots, keep, most) = (run.slots.clone(), run.env.backups, run.env.backups_size);
     blocking(move || {
-        shelf.discard_unserved(&pinned)?;
-        shelf.prune(keep, &pinned)?;
+        let shelf = slots.shelf();
+        let mut removed = shelf.discard_unserved(&pinned)?;
+        removed.append(&mut shelf.prune(keep, &pinned)?);
+        if let Some(most) = most {
+            removed.append(&mut shelf.shrink(most, &pinned)?);
+        }
+        if !removed.is_empty() {
+            slots.sweep()?;
+        }
         Ok(())
     })
     .await

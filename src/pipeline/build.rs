@@ -3,28 +3,73 @@
 use super::command::command;
 use super::outcome::{Done, Need, Stop};
 use super::place::Sight;
-use super::results::{Results, obtain};
+use super::results::{Results, borrow, lender, obtain, skipped};
+use super::tools::blocking;
 use super::{Run, keys};
+use crate::config::Recipe;
 use crate::domain::Step;
+use crate::release;
 
 pub(super) async fn build(run: &mut Run<'_>) -> Result<Done, Stop> {
     let recipe = run.recipe()?.clone();
     let Some(line) = &recipe.steps.build else {
         return Ok(Done::Skipped(NONE.to_owned()));
     };
+    let inputs = keys::build(run)?;
+    let need = need(run).await?;
+    if !matches!(need, Need::Run(_)) {
+        run.beside.sealed_ahead().await;
+    }
+    let run = &*run;
+    let outputs = &recipe.steps.outputs;
+    if let Need::Skip(why) = need {
+        let altered = match lender(run, Step::Build, &inputs.key(Step::Build), outputs)? {
+            Some((_, lender)) => borrow(run, lender, whole(run, &recipe)).await?,
+            None => 0,
+        };
+        Results::of(run).reuse(Step::Build, &inputs).await?;
+        return Ok(skipped(why, altered));
+    }
+    if let Need::Lend(lender, _) = &need {
+        borrow(run, (**lender).clone(), whole(run, &recipe)).await?;
+    }
     let make = async {
         run.build_turn().await?;
-        command(run, Step::Build, line, Sight::Build, recipe.timeouts.build).await
+        make_room(run, &recipe).await?;
+        command(run, Step::Build, line, Sight::Build, recipe.timeouts.build).await?;
+        Ok(())
     };
-    let inputs = keys::build(run)?;
-    obtain(
-        run,
-        Step::Build,
-        need(run).await?,
-        &inputs,
-        &recipe.steps.outputs,
-        make,
-    )
+    obtain(run, Step::Build, need, &inputs, outputs, make).await
+}
+
+/// The folders that a build's result is made of: a build can write to what is installed as well.
+fn whole(run: &Run<'_>, recipe: &Recipe) -> Vec<String> {
+    let installed = recipe.steps.deps.iter();
+    let movable = installed.filter(|folder| is_movable(run, recipe, folder));
+    recipe
+        .steps
+        .outputs
+        .iter()
+        .chain(movable)
+        .cloned()
+        .collect()
+}
+
+/// A virtual environment holds absolute paths: the slot's own is the only right one.
+fn is_movable(run: &Run<'_>, recipe: &Recipe, folder: &str) -> bool {
+    let place = run.slot().join(&recipe.dir).join(folder);
+    !place.join("pyvenv.cfg").exists()
+}
+
+/// Takes away what the build before made, so that nothing stays that this one does not make.
+async fn make_room(run: &Run<'_>, recipe: &Recipe) -> Result<(), Stop> {
+    let (slots, color, recipe) = (run.slots.clone(), run.color, recipe.clone());
+    blocking(move || {
+        let (slot, index) = (slots.slot(color), slots.index(color));
+        release::clear_outputs(&slot, &recipe.dir, &recipe.steps.outputs, &index)?;
+        release::link_shared(&slot, &recipe.dir, &slots.shared(), &recipe.shared)?;
+        Ok(())
+    })
     .await
 }
 

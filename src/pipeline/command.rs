@@ -8,14 +8,14 @@ use crate::service::{Job, JobEnd, JobExit};
 use crate::system::{files, users};
 use std::time::Duration;
 
-/// Runs one of the recipe's commands to its end.
+/// Runs one of the recipe's commands to its end; gives the last lines that it printed.
 pub async fn command(
     run: &Run<'_>,
     step: Step,
     line: &str,
     sight: Sight,
     deadline: Duration,
-) -> Result<(), Stop> {
+) -> Result<Vec<String>, Stop> {
     let place = run.place()?;
     let logs = run.tools.logs(run.id());
     files::create_dir(&logs, 0o750)?;
@@ -37,10 +37,10 @@ pub async fn command(
     judge(run, step, line, end)
 }
 
-fn judge(run: &Run<'_>, step: Step, line: &str, end: JobEnd) -> Result<(), Stop> {
+fn judge(run: &Run<'_>, step: Step, line: &str, end: JobEnd) -> Result<Vec<String>, Stop> {
     let log = format!("teal logs {} shows the whole output of {step}", run.id());
     let next = match &end.exit {
-        JobExit::Exited(exit) if exit.is_success() => return Ok(()),
+        JobExit::Exited(exit) if exit.is_success() => return Ok(end.tail),
         // The shell's code for a program that it does not find.
         JobExit::Exited(exit) if exit.code == Some(127) => format!(
             "install the missing program where {} finds it on this server ({}), and push again; {log}",

@@ -14,6 +14,13 @@ use crate::traffic::{self, Measure};
 
 /// The new release held through the observation.
 pub(super) async fn with_success(run: &Run<'_>) -> Result<(), JournalError> {
+    // Whoever is told that it is live finds its backup among those that are kept.
+    let marked = run.release().map(|release| release.backup.as_deref());
+    if let Ok(Some(backup)) = marked
+        && let Err(error) = run.shelf().mark_served(backup)
+    {
+        tracing::warn!(deployment = run.id(), %error, "its backup is not known to have served");
+    }
     run.tools
         .journal
         .move_to(run.id(), State::Live, None)
@@ -29,13 +36,10 @@ pub(super) async fn with_success(run: &Run<'_>) -> Result<(), JournalError> {
     Ok(())
 }
 
-/// What follows success and cannot undo it: the services are kept alive, the backup counts, old backups go.
+/// What follows success and cannot undo it: the services are kept alive, old backups go.
 async fn settle(run: &Run<'_>) -> Result<(), Stop> {
     let place = run.place()?;
     processes::revive(&place).await?;
-    if let Some(backup) = &place.release.backup {
-        run.shelf().mark_served(backup)?;
-    }
     if matches!(run.deployment.kind, Kind::Rollback { .. }) {
         run.tools
             .variables(&run.env.id)

@@ -8,29 +8,60 @@ use super::processes::{self, WEB};
 use super::{Run, keys, why};
 use crate::config::OnSwitch;
 use crate::domain::Step;
+use crate::journal::Entry;
 use crate::service::probe_once;
+use std::time::Duration;
 
 pub(super) async fn migrate(run: &mut Run<'_>) -> Result<Done, Stop> {
     make_room(run).await?;
     let why = match need(run).await? {
         Need::Run(why) => why,
-        Need::Skip(why) | Need::Lend(_, why) => return Ok(Done::Skipped(why)),
+        Need::Skip(why) | Need::PutBack(_, why) | Need::Lend(_, why) => {
+            return Ok(Done::Skipped(why));
+        }
     };
     let recipe = run.recipe()?.clone();
     let deadline = recipe.timeouts.migrate;
-    if let Some(backup) = &recipe.steps.migrate_backup {
-        command(run, Step::Migrate, backup, Sight::App, deadline).await?;
-    }
+    let kept = match &recipe.steps.migrate_backup {
+        Some(line) => Some(make_restore_point(run, line, deadline).await?),
+        None => None,
+    };
     let line = recipe.steps.migrate.unwrap_or_default();
     command(run, Step::Migrate, &line, Sight::App, deadline).await?;
-    if let Some(inputs) = keys::migrate(run)? {
-        let scope = run.env.id.to_string();
-        why::remember(run, scope, Step::Migrate, &inputs, run.id()).await?;
-        // It must not run again because the machine lost power now.
-        run.kept().await?;
+    let scope = run.env.id.to_string();
+    match keys::migrate(run)? {
+        Some(inputs) => why::remember(run, scope, Step::Migrate, &inputs, run.id()).await?,
+        // It is remembered by its deployment: the database has moved, whatever was in it.
+        None => why::remember_that_it_ran(run, scope, Step::Migrate).await?,
     }
+    // It must not run again because the machine lost power now.
+    run.kept().await?;
     old_release_still_answers(run).await?;
-    Ok(Done::Ran(why))
+    Ok(Done::Ran(match kept {
+        Some(point) => format!("{why}; restore point: {point}"),
+        None => why,
+    }))
+}
+
+/// Runs the command that can undo the migration. The last line that it prints is the name of the restore point, for
+/// whoever has to go back; one that prints nothing is named after the deployment. The deployment keeps it.
+async fn make_restore_point(
+    run: &mut Run<'_>,
+    line: &str,
+    deadline: Duration,
+) -> Result<String, Stop> {
+    let printed = command(run, Step::Migrate, line, Sight::App, deadline).await?;
+    let last = printed.iter().rev().map(|line| line.trim());
+    let point = last.into_iter().find(|line| !line.is_empty());
+    let point: String = point
+        .map(|line| line.chars().take(200).collect())
+        .unwrap_or_else(|| format!("made by deployment {}", run.id()));
+    let (id, kept) = (run.id(), point.clone());
+    let keep = move |entry: &mut Entry| {
+        entry.change(id, |deployment| deployment.restore_point = Some(kept))
+    };
+    run.deployment = run.tools.journal.write(keep).await?;
+    Ok(point)
 }
 
 /// Whether the database has to be moved.

@@ -1,6 +1,7 @@
 //! The recipe of steps. Every kind of deployment runs through here: what differs is which steps it needs.
 
 mod backup;
+mod beside;
 mod build;
 mod cancel;
 mod checkout;
@@ -16,9 +17,11 @@ mod observe;
 mod outcome;
 mod place;
 mod plan;
+mod prepare;
 mod processes;
 mod restore;
 mod results;
+mod room;
 mod run;
 mod start;
 mod switch;
@@ -34,6 +37,7 @@ pub use fetch::transfer;
 pub use outcome::{Need, Stop, Trouble};
 pub use place::{Place, Sight};
 pub use plan::{Plan, plan};
+pub use prepare::prepare;
 pub use processes::{WEB, find, key, retire};
 pub use run::{Run, WayBack};
 pub use tools::Tools;
@@ -76,7 +80,11 @@ pub async fn deploy(tools: &Tools, id: DeploymentId, cancel: Cancel) -> Result<(
         Err(stop) => return end::before_the_first_step(tools, id, stop).await,
     };
     for &step in steps(&run) {
-        if let Err(stop) = walk(&mut run, step).await? {
+        let walked = walk(&mut run, step).await;
+        if !matches!(walked, Ok(Ok(()))) {
+            run.beside.let_go().await;
+        }
+        if let Err(stop) = walked? {
             return end::without_success(&run, step, stop).await;
         }
     }

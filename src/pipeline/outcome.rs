@@ -1,5 +1,6 @@
 //! How a step can end.
 
+use crate::domain::DeploymentId;
 use crate::release::Backup;
 use std::fmt::Display;
 
@@ -102,6 +103,8 @@ pub enum Need {
     Run(String),
     /// It is skipped, because of this.
     Skip(String),
+    /// It is skipped, because what the installation of this deployment made is sealed and put in its place.
+    PutBack(DeploymentId, String),
     /// It is skipped, because this sealed release has its result to copy.
     Lend(Box<Backup>, String),
 }

@@ -103,6 +103,7 @@ fn rehearsal(env: &EnvId, ref_name: &str, commit: &CommitId, mode: Mode) -> Depl
         state: State::Queued,
         color: None,
         env_digest: None,
+        restore_point: None,
         retry_of: None,
         created_ms: 0,
         started_ms: None,

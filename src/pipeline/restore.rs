@@ -16,7 +16,8 @@ pub(super) async fn restore(run: &mut Run<'_>) -> Result<Done, Stop> {
     let (shelf, slots, color, wanted) = (run.shelf(), run.slots.clone(), run.color, name.clone());
     let sealed = blocking(move || {
         let backup = shelf.find(&wanted)?;
-        release::restore(&backup, &slots.slot(color), &slots.index(color))?;
+        let (slot, index) = (slots.slot(color), slots.index(color));
+        release::restore(&backup, &slot, &index, &slots.ledger(color))?;
         Ok(backup)
     })
     .await?;

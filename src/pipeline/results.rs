@@ -6,12 +6,13 @@ use super::outcome::{Done, Need, Stop};
 use super::tools::blocking;
 use super::{Run, Tools, why};
 use crate::config::Environment;
-use crate::domain::{DeploymentId, Kind, Mode, Step};
-use crate::release::{self, Backup};
+use crate::domain::{Color, DeploymentId, Kind, Mode, Step};
+use crate::release::{self, Backup, Shelf, Slots};
 use crate::system::files::{self, AtPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// What is known of a result in a slot.
 #[derive(Serialize, Deserialize)]
@@ -66,13 +67,22 @@ impl<'a> Results<'a> {
                 }),
             });
         }
-        if let Some((env, lender)) = lender(self.run, step, &key, folders)? {
+        let lender = lender(self.run, step, &key, folders)?;
+        let is_installed = step == Step::Deps && installed_at(self.run, &key).is_some();
+        if let Some((env, lender)) = lender {
             let id = lender.manifest.about.deployment;
             let words = match env.id == self.run.env.id {
                 true => format!("same inputs as deployment {id}: copied"),
                 false => format!("lent by {}'s deployment {id}", env.id.env),
             };
-            return Ok(Need::Lend(Box::new(lender), words));
+            return Ok(match is_installed {
+                true => Need::PutBack(id, words),
+                false => Need::Lend(Box::new(lender), words),
+            });
+        }
+        if is_installed {
+            let words = "same inputs as an earlier installation: copied".to_owned();
+            return Ok(Need::PutBack(self.run.id(), words));
         }
         Ok(Need::Run(self.why(step, &key, inputs).await?))
     }
@@ -101,7 +111,7 @@ impl<'a> Results<'a> {
     }
 
     /// Copies a result out of a sealed release into the slot.
-    pub(super) async fn borrow_from(
+    async fn borrow_from(
         &self,
         lender: Backup,
         step: Step,
@@ -110,12 +120,7 @@ impl<'a> Results<'a> {
     ) -> Result<(), Stop> {
         self.forget(step)?;
         let maker = lender.manifest.about.deployment;
-        let (dir, slot, wanted) = (
-            self.run.recipe()?.dir.clone(),
-            self.run.slot(),
-            folders.to_vec(),
-        );
-        blocking(move || Ok(release::lend(&lender, &dir, &wanted, &slot)?)).await?;
+        borrow(self.run, lender, folders.to_vec()).await?;
         self.remember(step, inputs, folders, maker).await
     }
 
@@ -147,7 +152,7 @@ impl<'a> Results<'a> {
     }
 
     /// The result in the slot serves once more: what comes next is compared with it.
-    async fn reuse(&self, step: Step, inputs: &Inputs) -> Result<(), Stop> {
+    pub(super) async fn reuse(&self, step: Step, inputs: &Inputs) -> Result<(), Stop> {
         let made = self.made(step)?;
         let maker = made
             .and_then(|made| made.deployment)
@@ -188,20 +193,53 @@ impl<'a> Results<'a> {
     }
 
     fn made(&self, step: Step) -> Result<Option<Made>, Stop> {
-        let text = files::read_if_there(&self.file(step))?;
-        // A file that cannot be read is a result that is not there.
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+        made(&self.dir, step)
     }
 
     fn write(&self, step: Step, made: &Made) -> Result<(), Stop> {
-        files::create_dir(&self.dir, 0o700)?;
-        let text = serde_json::to_vec(made).unwrap_or_default();
-        Ok(files::write_atomic(&self.file(step), &text, 0o600)?)
+        write(&self.dir, step, made)
     }
 
     fn file(&self, step: Step) -> PathBuf {
-        self.dir.join(format!("{step}.json"))
+        file(&self.dir, step)
     }
+}
+
+fn made(dir: &Path, step: Step) -> Result<Option<Made>, Stop> {
+    let text = files::read_if_there(&file(dir, step))?;
+    // A file that cannot be read is a result that is not there.
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+fn write(dir: &Path, step: Step, made: &Made) -> Result<(), Stop> {
+    files::create_dir(dir, 0o700)?;
+    let text = serde_json::to_vec(made).unwrap_or_default();
+    Ok(files::write_atomic(&file(dir, step), &text, 0o600)?)
+}
+
+fn file(dir: &Path, step: Step) -> PathBuf {
+    dir.join(format!("{step}.json"))
+}
+
+/// Puts what the slot that serves has installed into the other one, if that is empty: the next deployment then finds it
+/// there. Ends early when it is told to; what it did not complete is not there for anybody.
+pub(super) fn prepare(slots: &Slots, active: Color, stop: &AtomicBool) -> Result<bool, Stop> {
+    let standby = active.other();
+    let (slot, meta) = (slots.slot(standby), slots.meta(standby));
+    let shelf = slots.shelf();
+    let Some(installed) = made(&slots.meta(active), Step::Deps)? else {
+        return Ok(false);
+    };
+    if !shelf.has_installed(&installed.key) || !release::begin_empty(&slot, &slots.index(standby))?
+    {
+        return Ok(false);
+    }
+    let ledger = slots.ledger(standby);
+    let put = release::put_back_installed(&shelf, &installed.key, &slot, &shelf, &ledger, stop)?;
+    if put.is_some() {
+        write(&meta, Step::Deps, &installed)?;
+    }
+    Ok(put.is_some())
 }
 
 /// Does what install and build have in common: nothing, or a copy, or `make`.
@@ -219,6 +257,12 @@ pub(super) async fn obtain(
             results.reuse(step, inputs).await?;
             Ok(Done::Skipped(why))
         }
+        Need::PutBack(maker, why) => {
+            results.forget(step)?;
+            put_back(run, &inputs.key(step)).await?;
+            results.remember(step, inputs, folders, maker).await?;
+            Ok(Done::Skipped(why))
+        }
         Need::Lend(lender, why) => {
             results.borrow_from(*lender, step, inputs, folders).await?;
             Ok(Done::Skipped(why))
@@ -232,8 +276,64 @@ pub(super) async fn obtain(
     }
 }
 
+/// Makes these folders of the slot what they are in a sealed release; says how many files had to be copied.
+pub(super) async fn borrow(
+    run: &Run<'_>,
+    lender: Backup,
+    folders: Vec<String>,
+) -> Result<usize, Stop> {
+    let (dir, slots, color) = (run.recipe()?.dir.clone(), run.slots.clone(), run.color);
+    blocking(move || {
+        let (slot, ledger) = (slots.slot(color), slots.ledger(color));
+        let shelf = slots.shelf();
+        Ok(release::lend(
+            &lender, &dir, &folders, &slot, &shelf, &ledger,
+        )?)
+    })
+    .await
+}
+
+/// What a step that was skipped says when something else wrote to its result.
+pub(super) fn skipped(why: String, put_back: usize) -> Done {
+    Done::Skipped(match put_back {
+        0 => why,
+        1 => format!("{why}; 1 file that was altered since was put back"),
+        count => format!("{why}; {count} files that were altered since were put back"),
+    })
+}
+
+/// The sealed releases of the environment, here or beside it, that have what an installation with this key made.
+fn installed_at(run: &Run<'_>, key: &str) -> Option<Shelf> {
+    let tools: &Tools = run.tools;
+    std::iter::once(run.env)
+        .chain(&run.app.environments)
+        .map(|env| tools.shelf(env))
+        .find(|shelf| shelf.has_installed(key))
+}
+
+/// Makes the slot's installed folders what an installation with this key made; says how many files had to be copied.
+pub(super) async fn put_back(run: &Run<'_>, key: &str) -> Result<usize, Stop> {
+    let Some(from) = installed_at(run, key) else {
+        return Ok(0);
+    };
+    let (slots, color, key) = (run.slots.clone(), run.color, key.to_owned());
+    let put = blocking(move || {
+        let (slot, ledger) = (slots.slot(color), slots.ledger(color));
+        let never = AtomicBool::new(false);
+        let copied =
+            release::put_back_installed(&from, &key, &slot, &slots.shelf(), &ledger, &never)?;
+        Ok(copied.unwrap_or(0))
+    });
+    let put = put.await;
+    if put.is_err() {
+        // What is there now is neither.
+        Results::of(run).forget(Step::Deps)?;
+    }
+    put
+}
+
 /// The newest sealed release of the app, in whatever environment, that has this result and can lend it.
-fn lender<'a>(
+pub(super) fn lender<'a>(
     run: &Run<'a>,
     step: Step,
     key: &str,

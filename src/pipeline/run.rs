@@ -36,6 +36,8 @@ pub struct Run<'a> {
     pub way_back: WayBack,
     /// The release that it makes; fetch or restore know it first.
     pub(super) release: Option<Release>,
+    /// What is being sealed beside the steps.
+    pub(super) beside: super::beside::Beside,
     /// What the proxy had counted when the new release was about to start.
     pub(super) before: Option<crate::traffic::Measure>,
     /// Its turn to build, from the first command that needs one to the last.
@@ -86,6 +88,7 @@ impl<'a> Run<'a> {
             variables: tools.variables(&env.id).wanted()?,
             way_back: WayBack::FromBackup,
             release: None,
+            beside: super::beside::Beside::default(),
             before: None,
             turn: Mutex::default(),
             pending: Mutex::default(),

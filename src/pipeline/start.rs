@@ -10,8 +10,8 @@ use crate::domain::Step;
 use crate::store::environments;
 
 pub(super) async fn start(run: &mut Run<'_>) -> Result<Done, Stop> {
-    seal_and_settle(run).await?;
     vacate::ports_are_free(run).await?;
+    seal_and_settle(run).await?;
     run.before = super::end::measure(run).await;
     let exclusive = run
         .recipe()?
@@ -38,7 +38,8 @@ pub(super) async fn start(run: &mut Run<'_>) -> Result<Done, Stop> {
     )))
 }
 
-/// From here on the slot holds a whole release: sealed before anything of it has run, and known by name.
+/// From here on the slot holds a whole release: looked at and copied where it changed before anything of it has run, and
+/// known by name. The backup is completed while the release starts.
 async fn seal_and_settle(run: &mut Run<'_>) -> Result<(), Stop> {
     let mut release = run.release()?.clone();
     if run.deployment.kind.is_made_here() {
@@ -47,20 +48,22 @@ async fn seal_and_settle(run: &mut Run<'_>) -> Result<(), Stop> {
             migrate_key: keys::migrate(run)?.map(|inputs| inputs.key(Step::Migrate)),
             keys: Results::of(run).keys()?,
         };
-        release.backup = Some(backup::seal(run, run.color, &release, keys).await?);
+        let sealing = backup::begin(run).await?;
+        release.backup = Some(sealing.name().to_owned());
+        run.release = Some(release.clone());
+        backup::complete_beside(run, sealing, keys)?;
     }
-    let (env, color, held) = (run.env.id.clone(), run.color, release.clone());
+    let (env, color) = (run.env.id.clone(), run.color);
     let change = run.tools.journal.write(move |entry| {
         Ok(environments::change(
             entry.connection(),
             &env,
             |standing| {
-                *standing.slots.of_mut(color) = Some(held);
+                *standing.slots.of_mut(color) = Some(release);
             },
         )?)
     });
     change.await?;
-    run.release = Some(release);
     Ok(())
 }
 

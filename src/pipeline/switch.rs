@@ -12,6 +12,7 @@ use crate::store::environments;
 use crate::system::clock;
 
 pub(super) async fn switch(run: &mut Run<'_>) -> Result<Done, Stop> {
+    super::backup::complete(run).await?;
     let recipe = run.recipe()?.clone();
     if let Some(line) = &recipe.before {
         command(run, Step::Switch, line, Sight::App, recipe.timeouts.hooks).await?;

@@ -10,7 +10,9 @@ use crate::store;
 pub(super) async fn test(run: &mut Run<'_>) -> Result<Done, Stop> {
     let why = match need(run).await? {
         Need::Run(why) => why,
-        Need::Skip(why) | Need::Lend(_, why) => return Ok(Done::Skipped(why)),
+        Need::Skip(why) | Need::PutBack(_, why) | Need::Lend(_, why) => {
+            return Ok(Done::Skipped(why));
+        }
     };
     let recipe = run.recipe()?.clone();
     run.build_turn().await?;

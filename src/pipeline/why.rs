@@ -64,6 +64,23 @@ pub(super) async fn remember(
     Ok(run.soon(put)?)
 }
 
+/// Remembers that a step without declared inputs ran in this deployment.
+pub(super) async fn remember_that_it_ran(
+    run: &Run<'_>,
+    scope: String,
+    step: Step,
+) -> Result<(), Stop> {
+    let known = Known {
+        key: format!("deployment {}", run.id()),
+        inputs: String::new(),
+        deployment: run.id(),
+    };
+    let put =
+        move |c: &rusqlite::Connection| store::keys::put(c, &scope, step, &known, clock::now_ms());
+    let store = run.tools.journal.store();
+    Ok(store.write::<_, StoreError>(put).await?)
+}
+
 /// What differs from the last result, most telling first.
 pub(super) fn differs(run: &Run<'_>, last: &Last, now: &Inputs) -> Result<String, Stop> {
     let Some(then) = &last.inputs else {

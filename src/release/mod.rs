@@ -6,14 +6,18 @@
 mod backup;
 mod checkout;
 mod links;
+mod outputs;
 mod slot;
+mod tree;
 mod variables;
+mod walk;
 
 pub use backup::{
-    About, Backup, BackupError, Difference, Manifest, Shelf, Verified, can_lend, hash_files, lend,
-    restore, seal, verify,
+    About, Backup, BackupError, Difference, Manifest, Sealing, Shelf, Verified, begin, can_lend,
+    lend, put_back_installed, restore, seal, seal_installed, verify,
 };
-pub use checkout::{CheckedOut, CheckoutError, checkout, forget};
+pub use checkout::{CheckedOut, CheckoutError, begin_empty, checkout, forget};
 pub use links::{LinkError, Linked, link_shared};
+pub use outputs::clear_outputs;
 pub use slot::{SlotError, Slots};
 pub use variables::{Variables, VariablesError, Version};

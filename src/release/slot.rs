@@ -1,4 +1,4 @@
-use super::backup::Shelf;
+use super::backup::{BackupError, Shelf};
 use super::checkout::{BUILD_HASH, forget};
 use crate::domain::{Color, CommitId};
 use crate::system::files::{AtPath, FileError, create_dir, symlink_atomic};
@@ -84,6 +84,18 @@ impl Slots {
     /// The file that remembers what is checked out in a slot.
     pub fn index(&self, color: Color) -> PathBuf {
         self.meta(color).join("index")
+    }
+
+    /// The file that remembers what a slot's files were like when they last equalled something sealed.
+    pub fn ledger(&self, color: Color) -> PathBuf {
+        self.meta(color).join("sealed")
+    }
+
+    /// Removes what interrupted sealings left behind, and the sealed files that nothing needs any more. Only while nothing
+    /// is being sealed here.
+    pub fn sweep(&self) -> Result<(), BackupError> {
+        self.shelf()
+            .sweep(&Color::BOTH.map(|color| self.ledger(color)))
     }
 
     /// Makes every folder that is missing. Links in their places are refused, because they would lead elsewhere.

@@ -64,3 +64,17 @@ pub fn newest(
         })
         .optional()?)
 }
+
+/// The newest success of the step in a deployment after this one, if there is one.
+pub fn after(
+    connection: &Connection,
+    scope: &str,
+    step: Step,
+    deployment: DeploymentId,
+) -> Result<Option<DeploymentId>, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT MAX(deployment) FROM keys WHERE scope = ?1 AND step = ?2 AND deployment > ?3",
+        )?
+        .query_row(params![scope, step.as_str(), deployment], |row| row.get(0))?)
+}

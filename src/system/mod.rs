@@ -17,5 +17,6 @@ pub mod privilege;
 pub mod process;
 pub mod programs;
 pub mod socket;
+pub mod stamps;
 pub mod users;
 pub mod watched;

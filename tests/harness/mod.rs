@@ -10,6 +10,7 @@
 //! - [`Load`]: clients that never stop asking and that count every answer and every loss.
 //! - [`Teal`]: a whole server in the sandbox: configuration, `teal serve`, proxy and services, and its commands.
 //! - [`story`]: what a pusher was told, for snapshots.
+//! - [`seed`]: a printed number that random scenarios start from.
 //! - [`redact`]: text without what differs from run to run.
 
 mod app;
@@ -23,6 +24,7 @@ mod nginx;
 mod ports;
 mod redact;
 mod sandbox;
+mod seed;
 mod sshd;
 mod story;
 mod teal;
@@ -38,6 +40,7 @@ pub use load::{Load, Plan};
 pub use nginx::Nginx;
 pub use redact::redact;
 pub use sandbox::Sandbox;
+pub use seed::seed;
 pub use sshd::{Sshd, Visitor};
 pub use story::story;
 pub use teal::{Teal, TealPlan};

@@ -1,29 +1,27 @@
 //! Sealed, restorable copies of releases.
 //!
-//! A release is sealed as it was built, before it starts, into `.backups/backup-YYYYMMDD-HHMMSS/`:
-//! `release/` is the tree, `manifest.json` says what it is, `files` lists every path with its hash, `index` tells the
-//! next checkout which paths are tracked. It becomes visible in one move, complete and synced.
+//! A release is sealed as it was built, before it starts, into `.backups/backup-YYYYMMDD-HHMMSS/`: `manifest.json` says
+//! what it is, `files` lists every path with its hash, `release` leads to the files, `index` tells the next checkout which
+//! paths are tracked. It becomes visible in one move, complete and synced. The files are in `.backups/.sealed/`, where
+//! backups share what is the same in them; how is told in `release/tree`.
 //!
-//! A backup never shares a file with a slot, whatever a later build writes in place. Where the file system can, blocks
-//! are shared (reflinks). Elsewhere a file that is the same as in an earlier backup is a second name for that one:
-//! backups are never written to, so they can share among themselves.
+//! A backup never shares a file with a slot, whatever a later build writes in place.
 
-mod hash;
-mod lend;
-mod record;
+mod installed;
+mod restore;
 mod seal;
 mod shelf;
 #[cfg(test)]
 mod tests;
-mod tree;
 mod verify;
 
-pub use hash::hash_files;
-pub use lend::{can_lend, lend};
-pub use seal::{restore, seal};
+pub use installed::{put_back_installed, seal_installed};
+pub use restore::{can_lend, lend, restore};
+pub use seal::{Sealing, begin, seal};
 pub use shelf::Shelf;
 pub use verify::{Difference, Verified, verify};
 
+use super::tree::{Listing, Store};
 use crate::domain::{Color, CommitId, DeploymentId, Step};
 use crate::system::files::FileError;
 use serde::{Deserialize, Serialize};
@@ -84,7 +82,7 @@ pub struct About {
 /// The content of `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The layout of the backup; this code writes and reads 1.
+    /// The layout of the backup; this code writes and reads 2.
     pub version: u32,
     /// What it is.
     #[serde(flatten)]
@@ -112,20 +110,46 @@ pub struct Backup {
     pub manifest: Manifest,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const MANIFEST: &str = "manifest.json";
 const RELEASE: &str = "release";
 const FILES: &str = "files";
 const INDEX: &str = "index";
+/// The folder that holds the sealed files of all backups.
+const SEALED: &str = ".sealed";
 
 impl Backup {
-    /// The sealed tree.
+    /// The link to the sealed tree.
     pub fn release(&self) -> PathBuf {
         self.path.join(RELEASE)
     }
 
     fn files(&self) -> PathBuf {
         self.path.join(FILES)
+    }
+
+    /// The environment's sealed files.
+    fn store(&self) -> Store {
+        Store::new(self.path.with_file_name(SEALED))
+    }
+
+    /// Everything in it.
+    fn listing(&self) -> Result<Listing, BackupError> {
+        Listing::load(&self.files())?.ok_or_else(|| BackupError::Damaged {
+            name: self.name.clone(),
+            what: "its list of files is missing or torn".to_owned(),
+        })
+    }
+
+    /// An error, if a file of it is not what was sealed.
+    fn whole(&self, damaged: Option<String>) -> Result<(), BackupError> {
+        match damaged {
+            None => Ok(()),
+            Some(path) => Err(BackupError::Damaged {
+                name: self.name.clone(),
+                what: format!("`{path}` is not what was sealed"),
+            }),
+        }
     }
 
     fn load(path: &Path, name: &str) -> Result<Backup, BackupError> {

@@ -1,115 +1,137 @@
-use super::record::{Kind, Records};
 use super::shelf::SEALING;
-use super::tree::{Copied, Earlier, copy_tree};
 use super::{About, Backup, BackupError, FILES, INDEX, Manifest, RELEASE, Shelf, VERSION};
-use crate::release::checkout::{BUILD_HASH, for_a_copy, forget, shown};
-use crate::system::files::{AtPath, FileError, create_dir, write_atomic};
+use crate::release::checkout::for_a_copy;
+use crate::release::tree::{Draft, Filling, Listing};
+use crate::system::files::{AtPath, FileError, remove_if_there};
 use crate::system::folder::Folder;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::Path;
-use std::time::SystemTime;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
-/// Seals the release in `slot` as it is now. Nothing may be writing to it meanwhile. `index_file` is the slot's checkout
-/// index, so that a restored release can be updated incrementally again.
+/// A release that is being sealed. Its slot may be written to again: what differs from earlier sealings is copied, and
+/// what does not is sealed already.
+pub struct Sealing {
+    shelf: Shelf,
+    name: String,
+    ledger: PathBuf,
+    filling: Filling,
+}
+
+/// Begins to seal the release in `slot` as it is now. Nothing may write to it until this returns; the rest can be done
+/// beside other work. `ledger` is what is remembered of the slot's files.
+pub fn begin(
+    shelf: &Shelf,
+    slot: &Path,
+    ledger: &Path,
+    created_ms: i64,
+) -> Result<Sealing, BackupError> {
+    let name = shelf.free_name(created_ms)?;
+    let before = before(shelf, ledger)?;
+    let slot = Folder::open(slot)?;
+    let draft = Draft::of(&slot, b"", before)?;
+    let filling = draft.copy(&slot, &shelf.store(), &name, &AtomicBool::new(false))?;
+    Ok(Sealing {
+        shelf: shelf.clone(),
+        name,
+        ledger: ledger.to_owned(),
+        filling,
+    })
+}
+
+/// Seals the release in `slot` from beginning to end. `index_file` is the slot's checkout index, so that a restored release
+/// can be updated incrementally again.
 pub fn seal(
     shelf: &Shelf,
     slot: &Path,
+    ledger: &Path,
     index_file: &Path,
     about: About,
 ) -> Result<Backup, BackupError> {
-    let folder = shelf.open()?;
-    let sealed = now();
-    let name = shelf.free_name(about.created_ms)?;
-    let unfinished = format!("{SEALING}{name}");
-    folder.remove(OsStr::new(&unfinished))?;
-    let place = folder.make_folder(OsStr::new(&unfinished))?;
-    let made = fill(shelf, &place, slot, index_file, about, sealed).and_then(|mut backup| {
-        folder.take(&folder, OsStr::new(&unfinished), OsStr::new(&name))?;
-        folder.sync()?;
-        backup.path = shelf.dir().join(&name);
-        backup.name = name;
-        Ok(backup)
-    });
-    if made.is_err() {
-        // The first error is the one to tell; what could not be removed now is swept later.
-        let _ = folder.remove(OsStr::new(&unfinished));
-    }
-    made
+    begin(shelf, slot, ledger, about.created_ms)?.finish(about, index_file)
 }
 
-fn fill(
-    shelf: &Shelf,
-    place: &Folder,
-    slot: &Path,
-    index_file: &Path,
-    about: About,
-    sealed: i64,
-) -> Result<Backup, BackupError> {
-    let earlier = earlier(shelf, &about)?;
-    let release = place.make_folder(OsStr::new(RELEASE))?;
-    let Copied {
-        records,
-        copied_bytes,
-        notes,
-        ..
-    } = copy_tree(&Folder::open(slot)?, &release, &earlier, None)?;
-    let files = records.iter().filter(|record| record.kind != Kind::Folder);
-    let manifest = Manifest {
-        version: VERSION,
-        about,
-        served: false,
-        files: files.clone().count() as u64,
-        bytes: files.map(|record| record.size).sum(),
-        copied_bytes,
-        notes,
-    };
-    let list = Records {
-        sealed,
-        list: records,
-    };
-    let path = place.path();
-    let write = |name: &str, content: &[u8]| {
-        fs::write(path.join(name), content).at("write", &path.join(name))
-    };
-    write(FILES, &list.encode())?;
-    if let Some(index) = copied_index(index_file)? {
-        write(INDEX, &index)?;
+/// What a sealing is compared with: what is remembered of the slot's files, or else the newest backup.
+pub(super) fn before(shelf: &Shelf, ledger: &Path) -> Result<Listing, BackupError> {
+    if let Some(known) = Listing::remembered(ledger)?
+        && shelf.store().has_all(&known)?
+    {
+        return Ok(known);
     }
-    // Everything in one go, instead of a sync for each of thousands of files.
-    place.sync_file_system()?;
-    let backup = Backup {
-        name: String::new(),
-        path: path.to_owned(),
-        manifest,
-    };
-    backup.save_manifest()?;
-    Ok(backup)
+    let newest = shelf.list()?.pop();
+    let newest = newest.map(|backup| Listing::load(&backup.files()));
+    Ok(newest.transpose()?.flatten().unwrap_or_default())
 }
 
-/// The backups to share files with: the last one from the same slot, whose files can be recognised without reading
-/// them, and the newest one of all.
-fn earlier(shelf: &Shelf, about: &About) -> Result<Vec<Earlier>, BackupError> {
-    let all = shelf.list()?;
-    let twin = all
-        .iter()
-        .rev()
-        .find(|backup| backup.manifest.about.color == about.color);
-    let newest = all
-        .last()
-        .filter(|newest| twin.is_none_or(|twin| twin.name != newest.name));
-    let mut earlier = Vec::new();
-    for backup in twin.into_iter().chain(newest) {
-        if let Some(records) = Records::load(&backup.files())? {
-            earlier.push(Earlier {
-                release: Folder::open(&backup.release())?,
-                records,
-                same_slot: backup.manifest.about.color == about.color,
-            });
+impl Sealing {
+    /// The name that the backup will have.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Completes the backup. It becomes visible in one move, complete and on the disk, and so is the release in its slot
+    /// then.
+    pub fn finish(self, about: About, index_file: &Path) -> Result<Backup, BackupError> {
+        let (shelf, ledger, name) = (self.shelf.clone(), self.ledger.clone(), self.name.clone());
+        let folder = shelf.open()?;
+        let unfinished = format!("{SEALING}{name}");
+        let made = self.fill(&folder, OsStr::new(&unfinished), about, index_file);
+        let made = made.and_then(|(mut backup, listing)| {
+            folder.take(&folder, OsStr::new(&unfinished), OsStr::new(&name))?;
+            folder.sync()?;
+            backup.path = shelf.dir().join(&name);
+            listing.remember(&ledger)?;
+            Ok(backup)
+        });
+        if made.is_err() {
+            // The first error is the one to tell. What could not be removed now is swept later, and what was remembered
+            // may be the reason.
+            let _ = folder.remove(OsStr::new(&unfinished));
+            let _ = remove_if_there(&ledger);
         }
+        made
     }
-    Ok(earlier)
+
+    fn fill(
+        self,
+        folder: &Folder,
+        unfinished: &OsStr,
+        about: About,
+        index_file: &Path,
+    ) -> Result<(Backup, Listing), BackupError> {
+        let (copied_bytes, notes) = (self.filling.copied_bytes, self.filling.notes().to_vec());
+        let listing = self.filling.finish()?;
+        folder.remove(unfinished)?;
+        let place = folder.make_folder(unfinished)?;
+        let manifest = Manifest {
+            version: VERSION,
+            about,
+            served: false,
+            files: listing.contents().count() as u64,
+            bytes: listing.contents().map(|node| node.size).sum(),
+            copied_bytes,
+            notes,
+        };
+        let path = place.path();
+        let write = |name: &str, content: &[u8]| {
+            fs::write(path.join(name), content).at("write", &path.join(name))
+        };
+        write(FILES, &listing.text())?;
+        if let Some(index) = copied_index(index_file)? {
+            write(INDEX, &index)?;
+        }
+        place.link_to(self.shelf.way(&listing).as_os_str(), OsStr::new(RELEASE))?;
+        let backup = Backup {
+            name: self.name,
+            path: path.to_owned(),
+            manifest,
+        };
+        // Everything in one go, instead of a sync for each of thousands of files.
+        place.sync_file_system()?;
+        backup.save_manifest()?;
+        Ok((backup, listing))
+    }
 }
 
 fn copied_index(file: &Path) -> Result<Option<Vec<u8>>, FileError> {
@@ -118,69 +140,4 @@ fn copied_index(file: &Path) -> Result<Option<Vec<u8>>, FileError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).at("read", file),
     }
-}
-
-/// Fills a slot with a sealed release: the slot is emptied first, every file is a copy of its own, and the copy is
-/// held against the list of what was sealed. The slot's `.build-hash` comes last.
-pub fn restore(backup: &Backup, slot: &Path, index_file: &Path) -> Result<(), BackupError> {
-    let damaged = |what: String| BackupError::Damaged {
-        name: backup.name.clone(),
-        what,
-    };
-    let records = Records::load(&backup.files())?
-        .ok_or_else(|| damaged("its list of files is missing or torn".to_owned()))?;
-    forget(index_file)?;
-    let folder = Folder::open(slot)?;
-    folder.empty()?;
-    let release = Folder::open(&backup.release())?;
-    let build_hash = OsStr::new(BUILD_HASH);
-    let copied = copy_tree(&release, &folder, &[], Some(build_hash))?;
-    let wanted = records
-        .list
-        .iter()
-        .filter(|record| record.path != BUILD_HASH.as_bytes());
-    let mut got = copied.records.iter();
-    for record in wanted {
-        let name = || shown(&record.path);
-        match got.next() {
-            Some(copy) if copy.path == record.path => {
-                if (copy.kind, copy.size, copy.mode) != (record.kind, record.size, record.mode) {
-                    return Err(damaged(format!("`{}` is not what was sealed", name())));
-                }
-            }
-            _ => {
-                return Err(damaged(format!(
-                    "`{}` is missing, or there is more than was sealed",
-                    name()
-                )));
-            }
-        }
-    }
-    if let Some(more) = got.next() {
-        return Err(damaged(format!("`{}` was not sealed", shown(&more.path))));
-    }
-    let index = backup.path.join(INDEX);
-    match fs::read(&index) {
-        Ok(content) => {
-            if let Some(parent) = index_file.parent() {
-                create_dir(parent, 0o700)?;
-            }
-            write_atomic(index_file, &content, 0o600)?;
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).at("read", &index).map_err(BackupError::from),
-    }
-    if let Some(mut hash) = release.open_file(build_hash)? {
-        let mut copy = folder.create_file(build_hash, 0o644)?;
-        io::copy(&mut hash, &mut copy).at("write", &slot.join(BUILD_HASH))?;
-    }
-    Ok(())
-}
-
-fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .ok()
-        .and_then(|time| time.as_nanos().try_into().ok())
-        .unwrap_or(0)
 }

@@ -1,5 +1,6 @@
-use super::{Backup, BackupError, MANIFEST};
+use super::{Backup, BackupError, MANIFEST, SEALED};
 use crate::domain::DeploymentId;
+use crate::release::tree::{Listing, Store, distinct_bytes};
 use crate::system::clock;
 use crate::system::files::{AtPath, FileError, create_dir};
 use crate::system::folder::Folder;
@@ -31,6 +32,16 @@ impl Shelf {
     pub(super) fn open(&self) -> Result<Folder, FileError> {
         create_dir(&self.dir, 0o755)?;
         Folder::open(&self.dir)
+    }
+
+    /// The sealed files of all backups.
+    pub(super) fn store(&self) -> Store {
+        Store::new(self.dir.join(SEALED))
+    }
+
+    /// The text of the link from a backup to its files.
+    pub(super) fn way(&self, listing: &Listing) -> PathBuf {
+        Path::new("..").join(SEALED).join(Store::place(listing, 0))
     }
 
     /// All backups, the oldest deployment first. A folder without a readable manifest is no backup.
@@ -142,8 +153,29 @@ impl Shelf {
         Ok(removed)
     }
 
-    /// Removes what an interrupted sealing or removal left behind. Only while nothing is being sealed here.
-    pub fn sweep(&self) -> Result<(), BackupError> {
+    /// Keeps the newest of the backups that served whose files are together no larger than `most`, and the pinned ones;
+    /// removes all others. Says which.
+    pub fn shrink(&self, most: u64, pinned: &BTreeSet<String>) -> Result<Vec<String>, BackupError> {
+        let mut kept = Vec::new();
+        for backup in self.list()? {
+            kept.push((backup.listing()?, backup));
+        }
+        let mut removed = Vec::new();
+        while distinct_bytes(kept.iter().map(|(listing, _)| listing)) > most {
+            let oldest = kept
+                .iter()
+                .position(|(_, backup)| !pinned.contains(&backup.name));
+            let Some(oldest) = oldest else { break };
+            let (_, backup) = kept.remove(oldest);
+            self.remove(&backup.name)?;
+            removed.push(backup.name);
+        }
+        Ok(removed)
+    }
+
+    /// Removes what an interrupted sealing or removal left behind, and every sealed file that neither a backup has nor one
+    /// of these ledgers leans on. Only while nothing is being sealed here.
+    pub fn sweep(&self, ledgers: &[PathBuf]) -> Result<(), BackupError> {
         if !self.dir.exists() {
             return Ok(());
         }
@@ -154,7 +186,16 @@ impl Shelf {
                 folder.remove(&entry.name)?;
             }
         }
-        Ok(())
+        let mut wanted = Vec::new();
+        for backup in self.list()? {
+            // Whatever a list that cannot be read still has stays in the store.
+            wanted.push(backup.listing()?);
+        }
+        wanted.append(&mut self.sweep_installed()?);
+        for ledger in ledgers {
+            wanted.extend(Listing::remembered(ledger)?);
+        }
+        Ok(self.store().sweep(&wanted)?)
     }
 
     /// A name that nothing has, even if the clock was put back.
@@ -162,7 +203,10 @@ impl Shelf {
         let first = format!("backup-{}", clock::stamp(created_ms));
         let mut name = first.clone();
         let mut number = 2;
-        while self.dir.join(&name).try_exists().at("look at", &self.dir)? {
+        // The files of a backup that was removed may still be shared under its name.
+        while self.dir.join(&name).try_exists().at("look at", &self.dir)?
+            || self.store().has(&name)?
+        {
             name = format!("{first}-{number}");
             number += 1;
         }

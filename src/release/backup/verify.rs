@@ -1,10 +1,8 @@
-use super::hash::hash_of;
-use super::record::{Kind, Record, Records};
 use super::{Backup, BackupError};
-use crate::release::checkout::shown;
+use crate::release::tree::{Kind, Listing, Store, hash_of, hash_of_text, is_way};
+use crate::release::walk::shown;
 use crate::system::files::FileError;
 use crate::system::folder::{EntryKind, Folder};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -14,111 +12,113 @@ use std::os::unix::ffi::OsStrExt;
 pub struct Difference {
     /// The path, as it may be shown.
     pub path: String,
-    /// What is wrong with it: "missing", "its content differs".
+    /// What is wrong with it: "is missing", "has other content now".
     pub what: &'static str,
 }
 
 /// What a look through a whole backup found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// How many files and links were compared by content.
+    /// How many files and links were compared.
     pub compared: usize,
-    /// How many files have no known hash yet, and were compared by size and mode only.
-    pub unhashed: usize,
     /// Everything that is not as it was sealed.
     pub differences: Vec<Difference>,
 }
 
 /// Compares a backup, byte for byte, with what was sealed.
 pub fn verify(backup: &Backup) -> Result<Verified, BackupError> {
-    let Some(records) = Records::load(&backup.files())? else {
-        return Err(BackupError::Damaged {
-            name: backup.name.clone(),
-            what: "its list of files is missing or torn".to_owned(),
-        });
-    };
-    let release = Folder::open(&backup.release())?;
+    let listing = backup.listing()?;
+    let store = backup.store().open()?;
     let mut verified = Verified::default();
-    let mut wanted: BTreeMap<&[u8], &Record> = records
-        .list
-        .iter()
-        .map(|record| (record.path.as_slice(), record))
-        .collect();
-    let mut folders = vec![(release.again()?, Vec::new())];
-    while let Some((folder, above)) = folders.pop() {
-        for entry in folder.entries()? {
-            let mut path: Vec<u8> = above.clone();
-            if !path.is_empty() {
-                path.push(b'/');
-            }
-            path.extend_from_slice(entry.name.as_bytes());
-            let what = match wanted.remove(path.as_slice()) {
-                None => Some("was not sealed"),
-                Some(record) => compare(&release, &folder, &entry.name, record, &mut verified)?,
-            };
-            verified
-                .differences
-                .extend(what.map(|what| difference(&path, what)));
-            if entry.kind == EntryKind::Folder {
-                folders.push((folder.folder(&entry.name)?, path));
-            }
+    for folder in listing.folders() {
+        match store.beneath(&Store::place(&listing, folder))? {
+            Some(held) => compare(&listing, folder, &held, &mut verified)?,
+            None => verified.tell(listing.path(folder), "is missing"),
         }
     }
-    let missing = wanted.keys().map(|path| difference(path, "is missing"));
-    verified.differences.extend(missing);
     verified.differences.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(verified)
 }
 
-fn difference(path: &[u8], what: &'static str) -> Difference {
-    Difference {
-        path: shown(path),
-        what,
+impl Verified {
+    fn tell(&mut self, path: &[u8], what: &'static str) {
+        let path = match path {
+            b"" => "the whole release".to_owned(),
+            path => shown(path),
+        };
+        self.differences.push(Difference { path, what });
     }
 }
 
+/// Compares what is directly inside a sealed folder.
 fn compare(
-    release: &Folder,
-    folder: &Folder,
-    name: &OsStr,
-    record: &Record,
+    listing: &Listing,
+    folder: usize,
+    held: &Folder,
     verified: &mut Verified,
+) -> Result<(), FileError> {
+    let mode = listing.node(folder).mode;
+    if held.mode()? != mode {
+        verified.tell(listing.path(folder), "has other permissions now");
+    }
+    let mut there: BTreeMap<_, _> = held
+        .entries()?
+        .into_iter()
+        .map(|entry| (entry.name, entry.kind))
+        .collect();
+    for child in listing.children(folder) {
+        let name = OsStr::from_bytes(listing.name(child));
+        let what = match there.remove(name) {
+            None => Some("is missing"),
+            Some(kind) => judge(listing, child, held, name, kind)?,
+        };
+        verified.compared += usize::from(listing.node(child).kind != Kind::Folder);
+        if let Some(what) = what {
+            verified.tell(listing.path(child), what);
+        }
+    }
+    for name in there.keys() {
+        let mut path = listing.path(folder).to_vec();
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name.as_bytes());
+        verified.tell(&path, "was not sealed");
+    }
+    Ok(())
+}
+
+fn judge(
+    listing: &Listing,
+    at: usize,
+    held: &Folder,
+    name: &OsStr,
+    kind: EntryKind,
 ) -> Result<Option<&'static str>, FileError> {
-    let Some(stat) = folder.stat(name)? else {
-        return Ok(Some("is missing"));
-    };
-    let kind = match EntryKind::of_mode(stat.st_mode) {
-        EntryKind::File => Kind::File,
-        EntryKind::Folder => Kind::Folder,
-        EntryKind::Link => Kind::Link,
-        EntryKind::Special => return Ok(Some("is a device, FIFO or socket now")),
-    };
-    if kind != record.kind {
-        return Ok(Some("is of another kind now"));
-    }
-    if kind == Kind::Link {
-        verified.compared += 1;
-        let text = folder.read_link(name)?;
-        let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-        return Ok((record.hash != Some(hash)).then_some("leads elsewhere now"));
-    }
-    if stat.st_mode & 0o7777 != record.mode {
-        return Ok(Some("has other permissions now"));
-    }
-    if kind == Kind::Folder {
-        return Ok(None);
-    }
-    if u64::try_from(stat.st_size).ok() != Some(record.size) {
-        return Ok(Some("has another size now"));
-    }
-    match record.hash {
-        Some(hash) => {
-            verified.compared += 1;
-            Ok((hash_of(release, record)? != Some(hash)).then_some("has other content now"))
+    let node = listing.node(at);
+    let another = Some("is of another kind now");
+    Ok(match (node.kind, kind) {
+        (Kind::Folder, EntryKind::Folder) => None,
+        (Kind::Folder, EntryKind::Link) => {
+            (!is_way(listing, at, &held.read_link(name)?)).then_some("leads elsewhere now")
         }
-        None => {
-            verified.unhashed += 1;
-            Ok(None)
+        (Kind::Link, EntryKind::Link) => {
+            let same = hash_of_text(&held.read_link(name)?) == node.hash;
+            (!same).then_some("leads elsewhere now")
         }
-    }
+        (Kind::File, EntryKind::File) => {
+            let stat = held.stat(name)?;
+            let mode = stat.map(|stat| stat.st_mode & 0o7777);
+            let size = stat.and_then(|stat| u64::try_from(stat.st_size).ok());
+            if mode != Some(node.mode) {
+                Some("has other permissions now")
+            } else if size != Some(node.size) {
+                Some("has another size now")
+            } else {
+                let same = hash_of(held, name)? == Some(node.hash);
+                (!same).then_some("has other content now")
+            }
+        }
+        _ => another,
+    })
 }

@@ -1,7 +1,7 @@
-use super::cursor::{Cursor, split};
 use super::index::{Index, Kind, Stamp};
 use super::plan::{Act, Plan};
-use super::{CheckedOut, CheckoutError, blob_id, shown, threads};
+use super::{CheckedOut, CheckoutError, blob_id};
+use crate::release::walk::{Cursor, share_out, shown, split};
 use crate::system::files::{AtPath, FileError};
 use crate::system::folder::{EntryKind, Folder};
 use crate::system::git::Repo;
@@ -11,7 +11,6 @@ use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::thread;
 
 /// Below this many files a second thread, with its own handle on the repository, costs more than it saves.
 const WORTH_A_THREAD: usize = 64;
@@ -36,7 +35,14 @@ pub(super) fn apply(
     let work: Vec<usize> = (0..plan.acts.len())
         .filter(|at| plan.acts[*at] != Act::Keep && plan.index.entries[*at].kind.has_content())
         .collect();
-    let outcomes = share_out(repo, slot, plan, &work)?;
+    // Each thread has its own handle on the repository.
+    let (path, index, acts) = (repo.path(), &plan.index, &plan.acts);
+    let outcomes = match work.len() < WORTH_A_THREAD {
+        true => write_all(repo, slot, index, acts, &work)?,
+        false => share_out(&work, WORTH_A_THREAD, |part| {
+            write_all(&Repo::open(path)?, slot, index, acts, part)
+        })?,
+    };
     done.written = outcomes.iter().filter(|outcome| outcome.written).count();
     done.unchanged = plan.index.files() - done.written;
     done.notes.append(&mut plan.notes);
@@ -75,37 +81,11 @@ fn make_folders(slot: &Folder, plan: &Plan) -> Result<(), FileError> {
     Ok(())
 }
 
-fn share_out(
-    repo: &Repo,
-    slot: &Folder,
-    plan: &Plan,
-    work: &[usize],
-) -> Result<Vec<Outcome>, CheckoutError> {
-    let threads = threads::sharing(work.len(), WORTH_A_THREAD);
-    if threads == 1 {
-        return write_all(repo, slot, plan, work);
-    }
-    let path = repo.path();
-    thread::scope(|scope| {
-        let workers: Vec<_> = work
-            .chunks(work.len().div_ceil(threads))
-            .map(|part| scope.spawn(move || write_all(&Repo::open(path)?, slot, plan, part)))
-            .collect();
-        let mut outcomes = Vec::with_capacity(work.len());
-        for worker in workers {
-            match worker.join() {
-                Ok(part) => outcomes.extend(part?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok(outcomes)
-    })
-}
-
 fn write_all(
     repo: &Repo,
     slot: &Folder,
-    plan: &Plan,
+    index: &Index,
+    acts: &[Act],
     work: &[usize],
 ) -> Result<Vec<Outcome>, CheckoutError> {
     let odb = repo.git().odb().map_err(repo.error("read objects"))?;
@@ -113,11 +93,9 @@ fn write_all(
         repo,
         odb,
         cursor: Cursor::new(slot),
-        index: &plan.index,
+        index,
     };
-    work.iter()
-        .map(|at| writer.put(*at, plan.acts[*at]))
-        .collect()
+    work.iter().map(|at| writer.put(*at, acts[*at])).collect()
 }
 
 struct Writer<'a> {

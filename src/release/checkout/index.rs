@@ -1,10 +1,10 @@
 use crate::system::files::{AtPath, FileError, create_dir, remove_if_there};
+use crate::system::stamps::{NO_BOOT, TICK, boot, nanos, now, sum};
 use git2::Oid;
 use rustix::fs::Stat;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::time::SystemTime;
 
 /// What a tracked path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +52,6 @@ pub(super) struct Stamp {
 
 impl Stamp {
     pub(super) fn of(stat: &Stat) -> Stamp {
-        let nanos =
-            |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
         Stamp {
             size: stat.st_size.try_into().unwrap_or(0),
             modified: nanos(stat.st_mtime, stat.st_mtime_nsec as i64),
@@ -95,8 +93,6 @@ const MAGIC: &[u8; 16] = b"teal checkout 1\n";
 /// Kind, id, entries below, path length, and the four numbers of a stamp.
 const RECORD: usize = 1 + 20 + 4 + 4 + 32;
 const HEADER: usize = 16 + 36 + 8 + 8 + 1 + 20 + 4;
-/// The system's clock for stamps may stand still for this long between its ticks, in nanoseconds.
-const TICK: i64 = 20_000_000;
 
 impl Index {
     /// The index of an empty slot.
@@ -293,38 +289,6 @@ impl<'a> Reader<'a> {
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.take(N)?.try_into().ok()
     }
-}
-
-/// A sum that a torn file does not have. Nobody else writes the file, so it need not withstand an attack.
-fn sum(bytes: &[u8]) -> u64 {
-    const PRIME: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut sum = bytes.len() as u64;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for word in words {
-        sum = (sum.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(PRIME);
-    }
-    for byte in rest {
-        sum = (sum.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(PRIME);
-    }
-    sum
-}
-
-const NO_BOOT: [u8; 36] = [b'?'; 36];
-
-/// The name the kernel gives to this start of the machine.
-fn boot() -> [u8; 36] {
-    fs::read("/proc/sys/kernel/random/boot_id")
-        .ok()
-        .and_then(|text| text.get(..36)?.try_into().ok())
-        .unwrap_or(NO_BOOT)
-}
-
-fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .ok()
-        .and_then(|time| time.as_nanos().try_into().ok())
-        .unwrap_or(0)
 }
 
 #[cfg(test)]

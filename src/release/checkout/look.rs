@@ -1,9 +1,7 @@
-use super::cursor::{Cursor, split};
 use super::index::{Entry, Index, Kind, Stamp};
-use super::threads;
+use crate::release::walk::{Cursor, share_out, split};
 use crate::system::files::FileError;
 use crate::system::folder::{EntryKind, Folder};
-use std::thread;
 
 /// What became of a tracked path since it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,24 +19,8 @@ const WORTH_A_THREAD: usize = 2000;
 
 /// Looks at every path of the index, in its order.
 pub(super) fn look(slot: &Folder, index: &Index) -> Result<Vec<Seen>, FileError> {
-    let threads = threads::sharing(index.entries.len(), WORTH_A_THREAD);
-    let share = index.entries.len().div_ceil(threads).max(1);
-    thread::scope(|scope| {
-        let workers: Vec<_> = index
-            .entries
-            .chunks(share)
-            .skip(1)
-            .map(|entries| scope.spawn(move || look_at(slot, index, entries)))
-            .collect();
-        let first = index.entries.chunks(share).next().unwrap_or_default();
-        let mut seen = look_at(slot, index, first)?;
-        for worker in workers {
-            match worker.join() {
-                Ok(part) => seen.extend(part?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok(seen)
+    share_out(&index.entries, WORTH_A_THREAD, |entries| {
+        look_at(slot, index, entries)
     })
 }
 

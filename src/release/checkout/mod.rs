@@ -9,7 +9,6 @@
 //! a goal that no index completed tells the next checkout which paths may be left over.
 
 mod apply;
-mod cursor;
 mod index;
 mod intent;
 mod look;
@@ -18,7 +17,6 @@ mod plan;
 mod property;
 #[cfg(test)]
 mod tests;
-mod threads;
 
 use crate::domain::{CommitId, Mode};
 use crate::system::files::FileError;
@@ -29,8 +27,10 @@ use index::Index;
 pub(super) use index::for_a_copy;
 use intent::Intents;
 use plan::Plan;
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::Path;
+use std::thread;
 
 /// The file in a slot that holds the commit it was built from. It is the server's own; a repository's is ignored.
 pub(super) const BUILD_HASH: &str = ".build-hash";
@@ -106,17 +106,27 @@ pub fn checkout(
         other => other,
     };
     let old = old.unwrap_or_else(Index::nothing);
-    let seen = look::look(&folder, &old)?;
-    let mut plan = Plan::make(repo, tree, &old, &seen)?;
+    let number = intents.latest().max(old.number) + 1;
+    // With no index at all there is nothing that a leftover path could be mistaken for: the slot was empty.
+    let goal = old.tree.is_some_and(|old| old != tree);
+    // The disk takes its time for the note, and the look at every file needs none of the disk's.
+    let (noted, seen) = thread::scope(|scope| {
+        let note = scope.spawn(|| match goal {
+            true => intents.add(index_file, old.number, number, tree),
+            false => Ok(()),
+        });
+        let seen = look::look(&folder, &old);
+        match note.join() {
+            Ok(noted) => (noted, seen),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    });
+    noted?;
+    let mut plan = Plan::make(repo, tree, &old, &seen?)?;
     plan.remove_leftovers(repo, &unfinished)?;
     if plan.nothing_to_do() && old.tree == Some(tree) && unfinished.is_empty() {
         done.unchanged = plan.index.files();
         return Ok(done);
-    }
-    // With no index at all there is nothing that a leftover path could be mistaken for: the slot was empty.
-    let number = intents.latest().max(old.number) + 1;
-    if old.tree.is_some_and(|old| old != tree) {
-        intents.add(index_file, old.number, number, tree)?;
     }
     apply::apply(repo, &folder, &mut plan, &mut done)?;
     plan.index.number = number;
@@ -129,6 +139,26 @@ pub fn checkout(
 /// anything else fills or empties the slot.
 pub fn forget(index_file: &Path) -> Result<(), FileError> {
     index::remove(index_file)
+}
+
+/// Notes that nothing is checked out in an empty slot, so that what is put into it now counts as untracked and stays.
+pub fn begin_empty(slot: &Path, index_file: &Path) -> Result<bool, CheckoutError> {
+    let is_empty = Folder::open(slot)?.entries()?.is_empty();
+    if is_empty {
+        forget(index_file)?;
+        Index::nothing().save(index_file)?;
+    }
+    Ok(is_empty)
+}
+
+/// The paths of all files and links that are checked out, as far as it is known.
+pub(super) fn tracked(index_file: &Path) -> Result<HashSet<Vec<u8>>, CheckoutError> {
+    let index = Index::load(index_file)?.unwrap_or_else(Index::nothing);
+    let entries = index
+        .entries
+        .iter()
+        .filter(|entry| entry.kind.has_content());
+    Ok(entries.map(|entry| index.path(entry).to_vec()).collect())
 }
 
 /// The index to start from; the slot is emptied when there is none to be trusted or a full checkout is asked for.
@@ -155,20 +185,6 @@ fn start_from(
 fn empty(folder: &Folder, index_file: &Path) -> Result<(), FileError> {
     forget(index_file)?;
     folder.empty()
-}
-
-/// A path from a tree as it may be shown.
-pub(super) fn shown(path: &[u8]) -> String {
-    let text = String::from_utf8_lossy(path);
-    let mut shown: String = text
-        .chars()
-        .take(120)
-        .flat_map(char::escape_debug)
-        .collect();
-    if text.chars().nth(120).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// The hexadecimal id that git gives to this content.

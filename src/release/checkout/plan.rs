@@ -1,6 +1,7 @@
 use super::index::{Index, Kind, Stamp};
 use super::look::Seen;
-use super::{BUILD_HASH, CheckoutError, shown};
+use super::{BUILD_HASH, CheckoutError};
+use crate::release::walk::shown;
 use crate::system::git::Repo;
 use git2::Oid;
 use std::collections::HashSet;
@@ -74,7 +75,16 @@ impl Plan {
         unfinished: &[Oid],
     ) -> Result<(), CheckoutError> {
         for tree in unfinished {
-            let begun = Plan::make(repo, *tree, &Index::nothing(), &[])?;
+            let begun = match Plan::make(repo, *tree, &Index::nothing(), &[]) {
+                Ok(begun) => begun,
+                // Such a tree is refused before anything of it is written.
+                Err(
+                    CheckoutError::Name(_)
+                    | CheckoutError::TooDeep { .. }
+                    | CheckoutError::TooMany(_),
+                ) => continue,
+                Err(other) => return Err(other),
+            };
             let wanted: HashSet<&[u8]> = self
                 .index
                 .entries

@@ -183,6 +183,12 @@ impl Folder {
         })
     }
 
+    /// The folder's own permission bits.
+    pub fn mode(&self) -> Result<u32, FileError> {
+        let stat = rustix::fs::fstat(&self.fd).map_err(io::Error::from);
+        Ok(stat.at("look at", &self.path)?.st_mode & 0o7777)
+    }
+
     /// What the system knows about a name (about the link itself, when it is one).
     pub fn stat(&self, name: &OsStr) -> Result<Option<Stat>, FileError> {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {

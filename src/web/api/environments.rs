@@ -1,7 +1,7 @@
 use super::deployments::begun;
 use super::permission::permit;
-use super::pick;
-use super::types::{BackupShown, Begun, MaintenanceRequest, RollbackRequest, Which};
+use super::types::{Begun, MaintenanceRequest, RollbackRequest, Which};
+use super::{backups, pick};
 use crate::domain::{Act, EnvId, Kind, Mode, Origin};
 use crate::queue::Wish;
 use crate::reconcile;
@@ -9,7 +9,7 @@ use crate::release::Backup;
 use crate::web::{Peer, Refusal};
 use crate::worker::{Worker, WorkerError};
 use axum::Json;
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 
 pub(super) async fn rollback(
@@ -20,11 +20,16 @@ pub(super) async fn rollback(
     let env = pick(worker.tools(), &request.which)?;
     let about = request.to.as_deref().unwrap_or_default();
     let (actor, permit) = permit(worker.tools(), &peer, Act::Rollback, &env, about).await?;
-    let target = request
-        .to
-        .as_deref()
-        .map(|to| target(&worker, &env, to))
-        .transpose()?;
+    let target = match &request.to {
+        Some(to) => {
+            let backup = target(&worker, &env, to)?;
+            if !request.yes {
+                backups::ask_about_the_database(&worker, &env, &backup).await?;
+            }
+            Some(backup.name)
+        }
+        None => None,
+    };
     if target.is_none() && !has_way_back(&worker, &env).await? {
         return Err(WorkerError::NoWayBack(env).into());
     }
@@ -43,7 +48,7 @@ async fn has_way_back(worker: &Worker, env: &EnvId) -> Result<bool, Refusal> {
         .serving()
         .and_then(|release| release.backup.clone());
     let warm = other.as_ref().is_some_and(|release| release.served);
-    let kept = all(worker, env)?;
+    let kept = backups::all(worker, env)?;
     Ok(warm
         || kept
             .iter()
@@ -51,23 +56,15 @@ async fn has_way_back(worker: &Worker, env: &EnvId) -> Result<bool, Refusal> {
 }
 
 /// The backup that `--to` means: by its own name, or by the number of the deployment whose release it holds.
-fn target(worker: &Worker, env: &EnvId, to: &str) -> Result<String, Refusal> {
-    let kept = all(worker, env)?;
-    let found = kept
-        .iter()
-        .find(|backup| backup.name == to || to.parse() == Ok(backup.manifest.about.deployment));
-    found.map(|backup| backup.name.clone()).ok_or_else(|| {
+fn target(worker: &Worker, env: &EnvId, to: &str) -> Result<Backup, Refusal> {
+    let mut kept = backups::all(worker, env)?.into_iter();
+    let found =
+        kept.find(|backup| backup.name == to || to.parse() == Ok(backup.manifest.about.deployment));
+    found.ok_or_else(|| {
         let shown: String = to.chars().take(60).flat_map(char::escape_debug).collect();
         Refusal::mistake(format!("{env} has no backup `{shown}`"))
             .next(format!("teal backups {} lists what there is", env.env))
     })
-}
-
-fn all(worker: &Worker, env: &EnvId) -> Result<Vec<Backup>, Refusal> {
-    let Some((_, env)) = worker.tools().environment(env) else {
-        return Ok(Vec::new());
-    };
-    worker.tools().shelf(env).list().map_err(Refusal::internal)
 }
 
 pub(super) async fn restart(
@@ -123,29 +120,4 @@ pub(super) async fn maintenance(
         .await;
     applied.map_err(Refusal::internal)?;
     Ok(Json(request.which))
-}
-
-pub(super) async fn backups(
-    State(worker): State<Worker>,
-    Query(which): Query<Which>,
-) -> Result<Json<Vec<BackupShown>>, Refusal> {
-    let env = pick(worker.tools(), &which)?;
-    let standing = worker.tools().journal.standing(&env).await?;
-    let serving = standing
-        .serving()
-        .and_then(|release| release.backup.clone());
-    let shown = all(&worker, &env)?
-        .into_iter()
-        .filter(|backup| backup.manifest.served)
-        .map(|backup| BackupShown {
-            subject: worker
-                .tools()
-                .subject(&env.app, &backup.manifest.about.commit),
-            serving: serving.as_ref() == Some(&backup.name),
-            name: backup.name,
-            deployment: backup.manifest.about.deployment,
-            commit: backup.manifest.about.commit,
-            created_ms: backup.manifest.about.created_ms,
-        });
-    Ok(Json(shown.collect()))
 }

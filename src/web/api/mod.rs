@@ -1,6 +1,7 @@
 //! `/api/v1` on the server's socket: what the commands of the shell speak to.
 
 mod audit;
+mod backups;
 mod deployments;
 mod environments;
 mod freezes;
@@ -44,7 +45,8 @@ pub fn routes(worker: &Worker) -> Router<Worker> {
         .route("/restart", post(environments::restart))
         .route("/maintenance", post(environments::maintenance))
         .route("/freeze", post(freezes::freeze))
-        .route("/backups", get(environments::backups))
+        .route("/backups", get(backups::list))
+        .route("/backups/verify", get(backups::verify))
         .route("/variables", get(variables::show).post(variables::change))
         .route("/run", post(variables::run))
         .route("/plan", get(plan::plan))

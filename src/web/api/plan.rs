@@ -55,7 +55,7 @@ pub async fn planned(
     let steps = steps.into_iter().map(|(step, need)| {
         let (runs, why) = match need {
             Need::Run(why) => (true, why),
-            Need::Skip(why) | Need::Lend(_, why) => (false, why),
+            Need::Skip(why) | Need::PutBack(_, why) | Need::Lend(_, why) => (false, why),
         };
         PlannedStep {
             step: step.to_string(),

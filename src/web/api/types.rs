@@ -59,6 +59,9 @@ pub struct RollbackRequest {
     /// A backup's name or a deployment's number; absent: the warm release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// Whether to go back although the database was migrated since.
+    #[serde(default)]
+    pub yes: bool,
 }
 
 /// `POST /api/v1/promote`: deploy what one environment serves to another one of the same app.
@@ -265,6 +268,21 @@ pub struct BackupShown {
     pub created_ms: i64,
     /// Whether it serves now.
     pub serving: bool,
+    /// The newest deployment that migrated the database after this release was built: that step is not undone by going
+    /// back to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrated_by: Option<DeploymentId>,
+}
+
+/// One backup of `GET /api/v1/backups/verify`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BackupVerified {
+    /// Its name.
+    pub name: String,
+    /// How many files and links were compared.
+    pub compared: usize,
+    /// What is not as it was sealed, a line for each path.
+    pub differences: Vec<String>,
 }
 
 /// `GET /api/v1/plan`.

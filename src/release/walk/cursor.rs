@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 /// Walks a slot from folder to folder along sorted paths, and opens each folder once. Links are never entered.
-pub(super) struct Cursor<'a> {
+pub(in crate::release) struct Cursor<'a> {
     root: &'a Folder,
     /// The folders open now, each inside the one before, with the length of its path.
     open: Vec<(usize, Folder)>,
@@ -14,7 +14,7 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(root: &'a Folder) -> Self {
+    pub(in crate::release) fn new(root: &'a Folder) -> Self {
         Cursor {
             root,
             open: Vec::new(),
@@ -24,7 +24,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The folder at this path, or nothing when it or a folder above it is not there.
-    pub(super) fn find(&mut self, path: &[u8]) -> Result<Option<&Folder>, FileError> {
+    pub(in crate::release) fn find(&mut self, path: &[u8]) -> Result<Option<&Folder>, FileError> {
         if let Some(missing) = &self.missing
             && is_or_is_below(path, missing)
         {
@@ -45,7 +45,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The folder at this path, made when it is missing; what is in the way is removed.
-    pub(super) fn make(&mut self, path: &[u8]) -> Result<&Folder, FileError> {
+    pub(in crate::release) fn make(&mut self, path: &[u8]) -> Result<&Folder, FileError> {
         self.missing = None;
         self.leave_for(path);
         while self.path.len() < path.len() {
@@ -89,7 +89,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// The folder that a path is in and its name there.
-pub(super) fn split(path: &[u8]) -> (&[u8], &OsStr) {
+pub(in crate::release) fn split(path: &[u8]) -> (&[u8], &OsStr) {
     match path.iter().rposition(|byte| *byte == b'/') {
         Some(at) => (&path[..at], OsStr::from_bytes(&path[at + 1..])),
         None => (&[], OsStr::from_bytes(path)),
