@@ -32,7 +32,7 @@ pub(super) async fn migrate(run: &mut Run<'_>) -> Result<Done, Stop> {
     match keys::migrate(run)? {
         Some(inputs) => why::remember(run, scope, Step::Migrate, &inputs, run.id()).await?,
         // It is remembered by its deployment: the database has moved, whatever was in it.
-        None => why::remember_that_it_ran(run, scope, Step::Migrate).await?,
+        None => why::remember_that_it_ran(run, scope, Step::Migrate)?,
     }
     // It must not run again because the machine lost power now.
     run.kept().await?;

@@ -57,28 +57,25 @@ pub(super) async fn remember(
     {
         return Ok(());
     }
-    let put = move |entry: &mut Entry| {
-        keys::put(entry.connection(), &scope, step, &known, clock::now_ms())?;
-        Ok(())
-    };
-    Ok(run.soon(put)?)
+    put(run, scope, step, known)
 }
 
 /// Remembers that a step without declared inputs ran in this deployment.
-pub(super) async fn remember_that_it_ran(
-    run: &Run<'_>,
-    scope: String,
-    step: Step,
-) -> Result<(), Stop> {
+pub(super) fn remember_that_it_ran(run: &Run<'_>, scope: String, step: Step) -> Result<(), Stop> {
     let known = Known {
         key: format!("deployment {}", run.id()),
         inputs: String::new(),
         deployment: run.id(),
     };
-    let put =
-        move |c: &rusqlite::Connection| store::keys::put(c, &scope, step, &known, clock::now_ms());
-    let store = run.tools.journal.store();
-    Ok(store.write::<_, StoreError>(put).await?)
+    put(run, scope, step, known)
+}
+
+fn put(run: &Run<'_>, scope: String, step: Step, known: Known) -> Result<(), Stop> {
+    let put = move |entry: &mut Entry| {
+        keys::put(entry.connection(), &scope, step, &known, clock::now_ms())?;
+        Ok(())
+    };
+    Ok(run.soon(put)?)
 }
 
 /// What differs from the last result, most telling first.
