@@ -96,7 +96,7 @@ fn evolve(app: &App, random: &mut Random) {
     for _ in 0..=random.below(3) {
         let place = tree.join("src").join(NAMES[random.below(NAMES.len())]);
         match random.below(9) {
-            0 | 1 | 2 => {
+            0..=2 => {
                 let _ = fs::create_dir_all(place.parent().unwrap());
                 let _ = fs::remove_file(&place);
                 let _ = fs::write(&place, format!("{}\n", random.below(4)));

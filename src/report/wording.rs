@@ -282,7 +282,6 @@ mod tests {
             p99_before_us: Some(4200),
             p99_after_us: Some(5100),
             overlap_us: Some(120),
-            ..Receipt::default()
         };
         insta::assert_snapshot!(told(&Event::Receipt(cost.clone())), @r"
           receipt             0 lost of 312 requests, 3 in flight at the switch
