@@ -92,6 +92,7 @@ fn repository(repositories: &Path, path: &str) -> Option<(AppName, PathBuf)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::noise::{Noise, rounds};
 
     #[test]
     fn only_a_push_is_a_push() {
@@ -129,6 +130,30 @@ mod tests {
         assert_eq!(found(&up).as_deref(), Some("shop"));
         for bad in ["", "/", "..", "/etc/passwd", "/etc/shop.git", "--help"] {
             assert_eq!(found(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn whatever_ssh_asks_for_leads_to_an_apps_repository_or_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        std::fs::create_dir(root.join("shop.git")).unwrap();
+        let own = root.join("shop.git");
+        let asked = format!("git-receive-pack '{}'", own.display());
+        let mut noise = Noise::new(6);
+        for _ in 0..rounds(2000) {
+            let words = noise.spoilt(&[
+                &asked,
+                "git-receive-pack 'shop'",
+                "git receive-pack '/shop.git'",
+            ]);
+            let Some(path) = pushed_to(&String::from_utf8_lossy(&words)) else {
+                continue;
+            };
+            if let Some((app, found)) = repository(root, &path) {
+                assert_eq!(found, root.join(format!("{app}.git")), "{path:?}");
+            }
+            let _ = path.parse::<Reach>();
         }
     }
 }

@@ -10,6 +10,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod key;
+#[cfg(test)]
+#[path = "../src/noise.rs"]
+mod noise;
 mod pkt;
 mod post_receive;
 mod proc_receive;

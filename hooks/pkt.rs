@@ -46,6 +46,7 @@ pub fn write_list(to: &mut impl Write, packets: &[Vec<u8>]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::noise::{Noise, rounds};
 
     #[test]
     fn a_list_comes_back() -> io::Result<()> {
@@ -62,6 +63,22 @@ mod tests {
     fn what_is_not_framed_is_an_error() {
         for bad in [&b""[..], b"000", b"0001", b"zzzz", b"0009ab", b"0005a"] {
             assert!(read_list(&mut &bad[..]).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_git_sends_is_a_list_or_an_error() {
+        let mut noise = Noise::new(5);
+        let good = [
+            "001eversion=1\0push-options atomic0000",
+            "0016ok refs/heads/main0005x0000",
+            "0009fast\n000fskip-tests0000",
+        ];
+        for _ in 0..rounds(3000) {
+            let wire = noise.spoilt(&good);
+            if let Ok(list) = read_list(&mut &wire[..]) {
+                assert!(list.iter().map(Vec::len).sum::<usize>() <= wire.len());
+            }
         }
     }
 }

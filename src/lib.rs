@@ -12,6 +12,9 @@
 //! The modules stand in reading order, from the ground up. Imports point toward the ground only.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+#[cfg(test)]
+mod noise;
+
 // Ground: the words, and the configuration as it is meant. No side effects.
 pub mod domain;
 

@@ -1,65 +1,39 @@
-//! Deliveries as noise: whatever comes, the answer is a meaning or a refusal.
+//! Whatever comes through a door, the answer is a meaning or a refusal in one line.
 
+use super::hook_protocol::{Line, Pushed, Update};
 use super::samples::*;
-use super::webhook::read;
+use super::verdict::one_line;
+use super::webhook::{Meaning, read};
+use super::{check_ref_name, gates};
 use crate::config::Forge;
+use crate::domain::PushOptions;
+use crate::noise::{Noise, rounds};
+use crate::queue::shown_ref;
 use http::HeaderValue;
-
-/// Xorshift: the same noise on every run.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
-    /// Changes, removes, doubles or inserts some bytes.
-    fn spoil(&mut self, bytes: &mut Vec<u8>) {
-        for _ in 0..=self.below(4) {
-            let at = self.below(bytes.len());
-            match self.below(5) {
-                0 if !bytes.is_empty() => bytes[at] = self.next() as u8,
-                1 => bytes.truncate(at),
-                2 => bytes.insert(at, b"\"{}[]\\0,-:"[self.below(10)]),
-                3 => {
-                    let end = at + self.below(bytes.len() - at);
-                    let again = bytes[at..end].to_vec();
-                    bytes.splice(at..at, again);
-                }
-                _ => {
-                    let end = at + self.below((bytes.len() - at).min(40));
-                    bytes.drain(at..end);
-                }
-            }
-        }
-    }
-}
 
 #[test]
 fn noise_never_panics_and_never_deploys_an_unsigned_body() {
-    let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
+    let mut noise = Noise::new(0x9e37_79b9_7f4a_7c15);
     let bodies = [
         ("push", push("refs/heads/main", COMMIT)),
         ("Push Hook", gitlab_push("refs/tags/v1", COMMIT, None)),
         ("pull_request", pull_request("closed", true)),
     ];
-    for round in 0..3000 {
+    for round in 0..rounds(3000) {
         let forge = FORGES[round % 4];
-        let (event, payload) = &bodies[noise.below(3)];
+        let (event, payload) = noise.one_of(&bodies);
         let honest = payload.to_string().into_bytes();
         let mut body = honest.clone();
         noise.spoil(&mut body);
         // Signed noise: whatever it parses as, the answer is a meaning or a refusal with a one-line text.
-        let result = read(&app(Some(forge)), &signed(forge, event, &body), &body);
-        if let Err(refusal) = result {
-            assert!(!refusal.to_string().contains('\n'), "{refusal}");
+        match read(&app(Some(forge)), &signed(forge, event, &body), &body) {
+            Ok(delivery) => {
+                if let Meaning::Push(push) = delivery.meaning {
+                    assert!(check_ref_name(&push.ref_name).is_ok(), "{push:?}");
+                    assert!(!push.by.contains(['\n', '\u{1b}']), "{push:?}");
+                }
+            }
+            Err(refusal) => assert!(!refusal.to_string().contains('\n'), "{refusal}"),
         }
         // Headers of the honest body, some of them spoilt, with the spoilt body.
         let mut headers = signed(forge, event, &honest);
@@ -75,6 +49,80 @@ fn noise_never_panics_and_never_deploys_an_unsigned_body() {
         let result = read(&app(Some(forge)), &headers, &body);
         if body != honest && forge != Forge::GitLab {
             assert!(result.is_err(), "{result:?}");
+        }
+    }
+}
+
+#[test]
+fn a_ref_is_one_that_git_would_take_and_is_shown_on_one_line() {
+    let mut noise = Noise::new(2);
+    let good = [
+        "refs/heads/main",
+        "refs/tags/v1.2-rc_3",
+        "refs/heads/feature/ä/x",
+        "refs/deploy/production",
+    ];
+    for _ in 0..rounds(3000) {
+        let bytes = noise.spoilt(&good);
+        let Ok(name) = String::from_utf8(bytes) else {
+            continue;
+        };
+        assert!(
+            !shown_ref(&name).contains(|c: char| c.is_control()),
+            "{name:?}"
+        );
+        if check_ref_name(&name).is_ok() {
+            assert!(git2::Reference::is_valid_name(&name), "{name:?}");
+            assert!(!name.starts_with('-') && !name.contains(".."), "{name:?}");
+        }
+        let _ = gates::is_gated(&name, "refs/heads/main");
+        let _ = gates::is_gated("refs/heads/main\nrefs/tags/v*\n", &name);
+    }
+}
+
+#[test]
+fn push_options_are_known_words_or_a_refusal_in_one_line() {
+    let mut noise = Noise::new(3);
+    let good = ["fast", "full", "redeploy", "skip-tests", "plan", "now"];
+    for _ in 0..rounds(3000) {
+        let words: Vec<String> = (0..noise.below(4))
+            .map(|_| match noise.below(2) {
+                0 => (*noise.one_of(&good)).to_owned(),
+                _ => String::from_utf8_lossy(&noise.spoilt(&good)).into_owned(),
+            })
+            .collect();
+        match PushOptions::parse(words.iter().map(String::as_str)) {
+            Ok(options) => assert!(!(options.fast && options.full)),
+            Err(why) => assert!(!why.contains(|c: char| c.is_control()), "{why:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_a_hook_says_and_hears_is_read_or_left_alone() {
+    let mut noise = Noise::new(4);
+    let commit = "1".repeat(40);
+    let update = format!("{commit} {commit} refs/heads/main");
+    let pushed = format!(
+        r#"{{"app":"shop","options":["fast"],"updates":[{{"old":"{commit}","new":"{commit}","ref":"refs/heads/main"}}],"user":"ada","only":["staging"],"atomic":true}}"#
+    );
+    let lines = [
+        r#"{"say":"fetch"}"#,
+        r#""done""#,
+        r#"{"verdict":{"ref":"refs/heads/main","ok":false,"reason":"no"}}"#,
+        r#"{"fall_through":["refs/heads/x"]}"#,
+    ];
+    for _ in 0..rounds(3000) {
+        if let Some(update) = Update::read(&noise.spoilt(&[&update])) {
+            assert!(
+                !update.old.contains(' ') && !update.new.contains(' '),
+                "{update:?}"
+            );
+        }
+        let _ = serde_json::from_slice::<Pushed>(&noise.spoilt(&[&pushed]));
+        if let Ok(Line::Verdict(verdict)) = serde_json::from_slice(&noise.spoilt(&lines)) {
+            let reason = one_line(&verdict.reason.unwrap_or_default());
+            assert!(!reason.contains(|c: char| c.is_control()), "{reason:?}");
         }
     }
 }

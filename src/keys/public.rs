@@ -78,6 +78,7 @@ impl FromStr for PublicKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::noise::{Noise, rounds};
 
     const ED: &str =
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFlXWVhkW6cMpbnmuqJ0Yzr1y0m5IGZbUWXb+0NjhP3q";
@@ -111,5 +112,22 @@ mod tests {
             private.parse::<PublicKey>(),
             Err(KeyError::Private)
         ));
+    }
+
+    #[test]
+    fn whatever_is_typed_is_a_key_on_one_line_or_refused() {
+        let mut noise = Noise::new(7);
+        let line = format!("restrict,command=\"teal-hook key /s ada shop\" {ED} teal:ada:shop");
+        for _ in 0..rounds(2000) {
+            let text = String::from_utf8_lossy(&noise.spoilt(&[ED, &line])).into_owned();
+            if let Ok(key) = text.parse::<PublicKey>() {
+                let line = key.line();
+                assert!(
+                    !line.contains(|c: char| c.is_control() || c == '"'),
+                    "{line:?}"
+                );
+            }
+            let _ = crate::keys::Entry::read(&text);
+        }
     }
 }

@@ -2,22 +2,11 @@
 
 use super::{repo, versions};
 use crate::config::*;
+use crate::noise::{Noise, rounds};
 use std::path::Path;
 
 const SERVER: &str = include_str!("../../../config/teal.toml");
 const RECIPE: &str = include_str!("../../../config/recipe.teal.toml");
-
-/// A small generator, so that every run tries the same texts.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit.max(1) as u64) as usize
-    }
-}
 
 const PIECES: &[&str] = &[
     "",
@@ -56,7 +45,7 @@ const PIECES: &[&str] = &[
 ];
 
 /// The text with a few places cut, doubled or replaced.
-fn mutated(text: &str, dice: &mut Dice) -> String {
+fn mutated(text: &str, dice: &mut Noise) -> String {
     let mut chars: Vec<char> = text.chars().collect();
     for _ in 0..=dice.below(4) {
         let at = dice.below(chars.len());
@@ -90,10 +79,11 @@ fn read_both(text: &str) {
 
 #[test]
 fn mutated_files_are_read_or_refused() {
-    let mut dice = Dice(0x7ea1);
-    for _ in 0..500 {
+    let mut dice = Noise::new(0x7ea1);
+    for _ in 0..rounds(500) {
         read_both(&mutated(SERVER, &mut dice));
         read_both(&mutated(RECIPE, &mut dice));
+        read_both(&String::from_utf8_lossy(&dice.spoilt(&[SERVER, RECIPE])));
     }
 }
 
@@ -139,6 +129,7 @@ fn the_full_example_names_every_key() {
         (server_keys::SERVER.keys, SERVER),
         (server_keys::APP.keys, SERVER),
         (server_keys::ENVIRONMENT.keys, SERVER),
+        (server_keys::PERSON.keys, SERVER),
         (
             server_keys::PROXY.keys,
             concat!(
