@@ -57,6 +57,7 @@ pub enum ServeError {
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
+    setup::check_users(&server)?;
     setup::prepare(&server)?;
     let _lock = Lock::take(&server.state_dir.join("run/serve.lock"))?;
     let outside = listen(&server).await?;
@@ -84,7 +85,7 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
         Ok(())
     };
     tokio::select! {
-        ended = answer => ended,
+        () = answer => Ok(()),
         ended = work => ended,
         () = told_to_stop() => Ok(()),
     }
@@ -165,27 +166,15 @@ fn listen_inside(server: &Server) -> Result<UnixListener, ServeError> {
     })
 }
 
-async fn answer(
-    worker: Worker,
-    outside: TcpListener,
-    inside: UnixListener,
-) -> Result<(), ServeError> {
+async fn answer(worker: Worker, outside: TcpListener, inside: UnixListener) {
     let socket = web::inside(&worker)
         .merge(intake::hooks())
         .with_state(worker.clone());
-    let inside = axum::serve(
-        inside,
-        socket.into_make_service_with_connect_info::<web::Peer>(),
+    let page = web::outside().merge(intake::webhooks()).with_state(worker);
+    tokio::join!(
+        web::serve_unix(inside, socket, web::Limits::default()),
+        web::serve_tcp(outside, page, web::Limits::default()),
     );
-    let outside = axum::serve(
-        outside,
-        web::outside().merge(intake::webhooks()).with_state(worker),
-    );
-    let ended = tokio::try_join!(async { outside.await }, async { inside.await });
-    ended.map(|_| ()).map_err(|source| ServeError::Listen {
-        what: "its sockets any longer".to_owned(),
-        source,
-    })
 }
 
 async fn told_to_stop() {

@@ -2,10 +2,11 @@
 //! `teal init` does it to show the way in, `teal serve` at every start.
 
 use crate::config::{App, Server};
-use crate::domain::AppName;
+use crate::domain::{AppName, EnvId};
 use crate::intake::gates;
 use crate::system::files::{self, FileError};
 use crate::system::git::{GitError, Repo};
+use crate::system::users;
 use std::path::PathBuf;
 
 /// Why something could not be made.
@@ -17,6 +18,16 @@ pub enum SetupError {
     /// A repository.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// A user that an environment is to run as, and that cannot be.
+    #[error("{env} cannot run as `{user}`: {why}")]
+    RunAs {
+        /// The environment.
+        env: EnvId,
+        /// The user.
+        user: String,
+        /// Why not, and what to do.
+        why: String,
+    },
     /// The hook's program is not where this program is.
     #[error("the program that git runs on a push is missing: {} has to lie beside teal", .0.display())]
     NoHook(PathBuf),
@@ -51,6 +62,30 @@ pub fn prepare(server: &Server) -> Result<Vec<Prepared>, SetupError> {
         .values()
         .map(|app| prepare_app(server, app, &hook))
         .collect()
+}
+
+/// Whether every environment can run as the user that it names. Only the server itself has to be able to.
+pub fn check_users(server: &Server) -> Result<(), SetupError> {
+    for env in server.environments() {
+        let Some(user) = &env.run_as else { continue };
+        let own = users::own().name;
+        let why = match users::named(user) {
+            None => format!(
+                "this machine has no such user; make it: useradd --system --create-home {user}"
+            ),
+            Some((_, owner)) if owner.uid == 0 => "it is root by another name".to_owned(),
+            Some((person, _)) if !users::is_root() && person.name != own => {
+                format!("only a server that runs as root can, and this one runs as {own}")
+            }
+            Some(_) => continue,
+        };
+        return Err(SetupError::RunAs {
+            env: env.id.clone(),
+            user: user.clone(),
+            why,
+        });
+    }
+    Ok(())
 }
 
 fn prepare_app(server: &Server, app: &App, hook: &std::path::Path) -> Result<Prepared, SetupError> {

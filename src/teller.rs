@@ -8,6 +8,7 @@ use crate::store::{StoreError, deployments, events};
 use crate::system::clock;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -86,6 +87,10 @@ fn append(file: &Path, at_ms: i64, lines: &[String]) -> std::io::Result<()> {
         // The first deployment of an environment is told before its folders are made.
         std::fs::create_dir_all(shared)?;
     }
-    let mut log = OpenOptions::new().create(true).append(true).open(file)?;
+    let mut log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .custom_flags(nix::libc::O_NOFOLLOW)
+        .open(file)?;
     log.write_all(text.as_bytes())
 }

@@ -39,6 +39,7 @@ impl World {
             drain: Duration::from_secs(5),
             run_as: None,
             mask: vec!["swordfish-7".to_owned()],
+            ..Spec::default()
         }
     }
 

@@ -21,7 +21,10 @@ pub(super) fn run(server: &Contact, args: &Run, app: Option<&str>) -> Result<Cod
     };
     // The runtime's threads and descriptors end here, before this process becomes another one.
     let place: RunPlace = super::runtime()?.block_on(client.post("run", &which))?;
-    become_owner(server)?;
+    match &place.run_as {
+        Some(name) => become_named(name, &args.env)?,
+        None => become_owner(server)?,
+    }
     let Some((program, rest)) = args.command.split_first() else {
         return Err(CliError::usage(
             "there is no command to run",
@@ -46,6 +49,36 @@ pub(super) fn run(server: &Contact, args: &Run, app: Option<&str>) -> Result<Cod
 /// What a program has to know about the terminal that it is attached to; everything else comes from the release.
 fn terminal() -> Option<(&'static str, OsString)> {
     Some(("TERM", std::env::var_os("TERM")?))
+}
+
+/// The user that the release runs as.
+fn become_named(name: &str, env: &str) -> Result<(), CliError> {
+    let failed = |source: io::Error| CliError::local(format!("cannot become {name}"), source);
+    let found = User::from_name(name).map_err(|errno| failed(errno.into()))?;
+    let user = found.ok_or_else(|| {
+        CliError::usage(
+            format!("this machine has no user `{name}`"),
+            format!("make it, or correct `run_as` of {env}"),
+        )
+    })?;
+    if user.uid == Uid::effective() {
+        return Ok(());
+    }
+    if !Uid::effective().is_root() {
+        return Err(CliError::usage(
+            format!("{env} runs as {name}, and only root can become that user"),
+            format!("sudo teal run {env} -- …"),
+        ));
+    }
+    become_user(&user).map_err(failed)
+}
+
+fn become_user(user: &User) -> io::Result<()> {
+    let name = CString::new(user.name.as_str()).map_err(io::Error::from)?;
+    nix::unistd::initgroups(&name, user.gid)?;
+    nix::unistd::setgid(user.gid)?;
+    nix::unistd::setuid(user.uid)?;
+    Ok(())
 }
 
 /// What root starts would leave files behind that the service cannot write: root becomes the owner of Teal's state first.

@@ -47,4 +47,7 @@ pub use proxy::{Certificate, Embedded, Nginx, Proxy, Tls};
 pub use recipe::{Health, OnSwitch, Origin, Process, Recipe, Steps, Timeouts};
 pub use repo_view::{Entry, RepoView};
 pub use secret::Secret;
-pub use server::{App, Contact, Credentials, Environment, Forge, OnPush, Ports, RefRule, Server};
+pub use server::{
+    App, Contact, Credentials, Environment, EnvironmentLimits, Forge, OnPush, Ports, RefRule,
+    Server,
+};

@@ -207,6 +207,23 @@ pub struct Environment {
     pub deploy_hours: Option<DeployHours>,
     /// Who may change what serves here; absent: whoever can push, and whoever may command the server.
     pub allow: Option<Grants>,
+    /// What the app's commands and services may take of the machine.
+    pub limits: EnvironmentLimits,
+    /// The user that the app's commands and services run as; absent: the server's own.
+    pub run_as: Option<String>,
+}
+
+/// What an environment's commands and services may take of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EnvironmentLimits {
+    /// Bytes of memory of each process of the app; absent: as much as there is.
+    pub memory: Option<u64>,
+    /// Bytes of memory of install, build, test and migration, each; absent: three quarters of the machine's.
+    pub build_memory: Option<u64>,
+    /// Processes and threads of each of them.
+    pub processes: u64,
+    /// Bytes of output that the log of one command takes.
+    pub log: u64,
 }
 
 /// The ports of one environment, on 127.0.0.1. A color whose `web` has a count above one takes the next ports as well.

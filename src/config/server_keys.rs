@@ -3,7 +3,7 @@
 use super::document::Rules;
 
 /// Keys that the format foresees and this version does not carry out. Taking them silently would feel safe and be unsafe.
-const FORESEEN: &[&str] = &["run_as", "after", "approval", "notify"];
+const FORESEEN: &[&str] = &["after", "approval", "notify"];
 
 /// Every table with its keys, to tell where a misplaced key belongs.
 const PLACES: &[(&str, &[&str])] = &[
@@ -105,8 +105,16 @@ pub(super) const ENVIRONMENT: Rules = Rules {
         "reconcile",
         "deploy_hours",
         "allow",
+        "run_as",
+        "limits",
     ],
     refused: foreseen,
+    elsewhere: belongs,
+};
+
+pub(super) const LIMITS: Rules = Rules {
+    keys: &["memory", "build_memory", "processes", "log"],
+    refused: |_| None,
     elsewhere: belongs,
 };
 

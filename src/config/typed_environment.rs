@@ -3,10 +3,10 @@
 use super::document::{Field, Section};
 use super::error::{ConfigError, shown};
 
-use super::server_keys::{ENVIRONMENT, PORTS};
+use super::server_keys::{ENVIRONMENT, LIMITS, PORTS};
 use super::server_values::{duration_or, number_or, path_or, size};
 use super::typed_people::grants;
-use super::{Environment, OnPush, Ports, RefRule, refs, values};
+use super::{Environment, EnvironmentLimits, OnPush, Ports, RefRule, refs, values};
 use crate::domain::{AppName, DeployHours, EnvId, EnvName, Grants, Mode, People, Redirect};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -85,6 +85,8 @@ pub(super) fn environment<'a>(
             Some(field) => Some(grants(&field, &inherited.people)?),
             None => allow.cloned(),
         },
+        limits: limits(&section)?,
+        run_as: section.get("run_as").map(|f| user(&f)).transpose()?,
         id: EnvId {
             app: app.clone(),
             env,
@@ -110,6 +112,48 @@ fn deploy_hours(field: &Field<'_>) -> Result<DeployHours, ConfigError> {
         .collect::<Result<_, _>>()?;
     DeployHours::parse(typed.iter().copied())
         .map_err(|(number, wrong)| items[number].error(format!("`deploy_hours` {wrong}")))
+}
+
+fn limits(section: &Section<'_>) -> Result<EnvironmentLimits, ConfigError> {
+    let mut limits = EnvironmentLimits {
+        memory: None,
+        build_memory: None,
+        processes: 4096,
+        log: 50 << 20,
+    };
+    let Some(field) = section.get("limits") else {
+        return Ok(limits);
+    };
+    let table = field.table(&LIMITS)?;
+    if let Some(field) = table.get("memory") {
+        limits.memory = Some(size(&field)?);
+    }
+    if let Some(field) = table.get("build_memory") {
+        limits.build_memory = Some(size(&field)?);
+    }
+    if let Some(field) = table.get("processes") {
+        limits.processes = field.number(16..=1_000_000)?;
+    }
+    if let Some(field) = table.get("log") {
+        limits.log = size(&field)?;
+    }
+    Ok(limits)
+}
+
+/// A user's name. Whether this machine knows it is seen when the server starts.
+fn user(field: &Field<'_>) -> Result<String, ConfigError> {
+    let name = field.some_text()?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
+    if name.len() > 32 || name.starts_with(['-', '.']) || !name.chars().all(plain) {
+        return Err(field.error(format!("\"{}\" is not the name of a user", shown(name))));
+    }
+    if name == "root" {
+        return Err(field.error_help(
+            "`run_as = \"root\"` would let the app do everything on this machine",
+            "make a user for it: useradd --system --create-home shop",
+        ));
+    }
+    Ok(name.to_owned())
 }
 
 fn default_root(app: &AppName, env: &EnvName, inherited: &Inherited) -> PathBuf {

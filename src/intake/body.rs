@@ -1,6 +1,8 @@
-//! Reads a request's body within its limits, so that a stranger can fill neither memory nor time.
+//! Reads a request's body within its limits, so that a stranger can fill neither memory nor time. What is held of a
+//! body counts against its sender's share of the memory.
 
 use super::Refusal;
+use super::budget::Share;
 use super::shown::shown;
 use bytes::Bytes;
 use http::{HeaderMap, header};
@@ -17,17 +19,22 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The whole body, unless it is compressed, too long or too slow. A body whose announced length is over the limit is
 /// refused before any of it is read; one that does not announce its length is read up to the limit.
-pub async fn read<B>(headers: &HeaderMap, body: B) -> Result<Vec<u8>, Refusal>
+pub(super) async fn read<B>(
+    headers: &HeaderMap,
+    body: B,
+    share: &mut Share,
+) -> Result<Vec<u8>, Refusal>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Display,
 {
-    read_within(headers, body, LIMIT, DEADLINE).await
+    read_within(headers, body, share, LIMIT, DEADLINE).await
 }
 
 async fn read_within<B>(
     headers: &HeaderMap,
     body: B,
+    share: &mut Share,
     limit: usize,
     deadline: Duration,
 ) -> Result<Vec<u8>, Refusal>
@@ -43,7 +50,7 @@ where
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(Refusal::TooLarge { limit });
     }
-    tokio::time::timeout(deadline, collect(body, limit))
+    tokio::time::timeout(deadline, collect(body, share, limit))
         .await
         .unwrap_or(Err(Refusal::TooSlow {
             seconds: deadline.as_secs(),
@@ -70,7 +77,7 @@ fn announced_length(headers: &HeaderMap) -> Option<u64> {
         .ok()
 }
 
-async fn collect<B>(body: B, limit: usize) -> Result<Vec<u8>, Refusal>
+async fn collect<B>(body: B, share: &mut Share, limit: usize) -> Result<Vec<u8>, Refusal>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Display,
@@ -86,6 +93,9 @@ where
         if data.len() > limit.saturating_sub(whole.len()) {
             return Err(Refusal::TooLarge { limit });
         }
+        if !share.take(data.len()) {
+            return Err(Refusal::Busy);
+        }
         whole.extend_from_slice(&data);
     }
     Ok(whole)
@@ -94,12 +104,17 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::intake::budget::Budget;
     use http::HeaderValue;
     use http_body::{Body, Frame};
     use http_body_util::{Empty, Full};
     use std::convert::Infallible;
     use std::pin::Pin;
     use std::task::{Context, Poll};
+
+    fn share() -> Share {
+        Budget::default().share([127, 0, 0, 1].into())
+    }
 
     /// A body of unknown length that gives `left` pieces of 1000 bytes and then ends, or waits for ever.
     struct Pieces {
@@ -132,7 +147,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        read_within(&map, body, 10_000, Duration::from_millis(20))
+        read_within(&map, body, &mut share(), 10_000, Duration::from_millis(20))
             .await
             .map(|whole| whole.len())
             .map_err(|refusal| refusal.status().as_u16())
@@ -150,16 +165,23 @@ mod tests {
         assert_eq!(status(&[], pieces(10)).await, Ok(10_000));
         let identity = [("content-encoding", "identity")];
         assert_eq!(status(&identity, pieces(1)).await, Ok(1000));
-        let none = read(&HeaderMap::new(), Empty::<Bytes>::new()).await;
+        let none = read(&HeaderMap::new(), Empty::<Bytes>::new(), &mut share()).await;
         assert_eq!(none.unwrap(), b"");
-        let some = read(&HeaderMap::new(), Full::new(Bytes::from_static(b"{}"))).await;
+        let some = read(
+            &HeaderMap::new(),
+            Full::new(Bytes::from_static(b"{}")),
+            &mut share(),
+        )
+        .await;
         assert_eq!(some.unwrap(), b"{}");
     }
 
     #[tokio::test]
     async fn an_endless_body_is_read_up_to_the_limit_and_no_further() {
         let mut endless = pieces(usize::MAX);
-        let refusal = collect(Pin::new(&mut endless), 10_000).await.unwrap_err();
+        let refusal = collect(Pin::new(&mut endless), &mut share(), 10_000)
+            .await
+            .unwrap_err();
         assert_eq!(refusal.status().as_u16(), 413);
         assert_eq!(usize::MAX - endless.left, 11);
     }
@@ -172,7 +194,9 @@ mod tests {
             header::CONTENT_LENGTH,
             HeaderValue::from_static("10000000000"),
         );
-        let refusal = read(&headers, Pin::new(&mut long)).await.unwrap_err();
+        let refusal = read(&headers, Pin::new(&mut long), &mut share())
+            .await
+            .unwrap_err();
         assert_eq!(refusal.status().as_u16(), 413);
         assert_eq!(long.left, 5);
     }

@@ -10,6 +10,7 @@ pub mod gates;
 pub mod hook_protocol;
 pub mod webhook;
 
+mod budget;
 mod envelope;
 mod gitea;
 mod github;

@@ -1,6 +1,7 @@
 //! `POST /hooks/<app>`: a forge's delivery, from the wire to the queue.
 
 use super::body;
+use super::budget::Budget;
 use super::permits::Permits;
 use super::received::in_words;
 use super::refusal::Refusal;
@@ -9,8 +10,9 @@ use super::webhook::{self, Meaning};
 use crate::domain::{Actor, Origin, Push};
 use crate::journal::JournalError;
 use crate::queue::{Accepted, Queued, shown_ref};
+use crate::web::Remote;
 use crate::worker::Worker;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -19,12 +21,16 @@ use serde_json::json;
 
 /// The route of the webhooks.
 pub fn webhooks() -> Router<Worker> {
-    Router::new().route("/hooks/{app}", post(receive))
+    Router::new()
+        .route("/hooks/{app}", post(receive))
+        .layer(Extension(Budget::default()))
 }
 
 async fn receive(
     State(worker): State<Worker>,
     Path(app): Path<String>,
+    Extension(remote): Extension<Remote>,
+    Extension(budget): Extension<Budget>,
     request: Request,
 ) -> Response {
     let app = app
@@ -39,10 +45,12 @@ async fn receive(
         );
     };
     let (head, body) = request.into_parts();
-    let delivery = match body::read(&head.headers, body).await {
+    let mut share = budget.share(remote.0);
+    let delivery = match body::read(&head.headers, body, &mut share).await {
         Ok(body) => webhook::read(app, &head.headers, &body),
         Err(refusal) => Err(refusal),
     };
+    drop(share);
     match delivery {
         Ok(delivery) => accept(&worker, delivery).await,
         Err(refusal) => refuse(&refusal),

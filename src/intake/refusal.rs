@@ -60,6 +60,9 @@ pub enum Refusal {
         "the header X-Gitlab-Token is not the app's `webhook_secret`: give the hook that value as its secret token"
     )]
     WrongToken,
+    /// Others fill the memory for deliveries.
+    #[error("too much is being delivered at the same time: send it again in a minute")]
+    Busy,
     /// Neither JSON nor a form.
     #[error(
         "the content type {0} is not taken: send application/json or application/x-www-form-urlencoded"
@@ -117,6 +120,7 @@ impl Refusal {
             | WrongSignature { .. }
             | WrongToken => StatusCode::UNAUTHORIZED,
             OtherForge { .. } | Broken(_) | Form(_) | NotJson(_) => StatusCode::BAD_REQUEST,
+            Busy => StatusCode::SERVICE_UNAVAILABLE,
             TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ContentType(_) | ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -1,10 +1,12 @@
 //! The app's own commands: where they log, and how their end becomes the step's.
 
 use super::outcome::{Stop, Trouble};
+use super::owner;
 use super::place::Sight;
 use super::run::Run;
 use crate::domain::Step;
 use crate::service::{Job, JobEnd, JobExit};
+use crate::system::limits::{Limits, machine_memory};
 use crate::system::{files, users};
 use std::time::Duration;
 
@@ -16,9 +18,11 @@ pub async fn command(
     sight: Sight,
     deadline: Duration,
 ) -> Result<Vec<String>, Stop> {
+    owner::hand_over(run).await?;
     let place = run.place()?;
     let logs = run.tools.logs(run.id());
     files::create_dir(&logs, 0o750)?;
+    let limits = run.env.limits;
     let job = Job {
         command: line.to_owned(),
         cwd: place.app_dir(),
@@ -26,8 +30,14 @@ pub async fn command(
         log: logs.join(format!("{step}.log")),
         deadline,
         low_priority: sight == Sight::Build,
-        run_as: None,
+        run_as: run.env.run_as.clone(),
         mask: place.secrets(),
+        limits: Limits {
+            memory: limits.build_memory.or_else(most_of_the_memory),
+            processes: Some(limits.processes),
+            low: false,
+        },
+        log_limit: Some(limits.log),
     };
     let cancelled = async {
         run.cancel.wait().await;
@@ -35,6 +45,11 @@ pub async fn command(
     let end = crate::service::run_job(&run.tools.exe, job, cancelled).await?;
     run.spent_by_app(end.took);
     judge(run, step, line, end)
+}
+
+/// A build that takes all memory takes what serves with it.
+fn most_of_the_memory() -> Option<u64> {
+    machine_memory().map(|bytes| bytes / 4 * 3)
 }
 
 fn judge(run: &Run<'_>, step: Step, line: &str, end: JobEnd) -> Result<Vec<String>, Stop> {

@@ -15,6 +15,7 @@ mod keys;
 mod migrate;
 mod observe;
 mod outcome;
+mod owner;
 mod place;
 mod plan;
 mod prepare;
@@ -23,6 +24,7 @@ mod restore;
 mod results;
 mod room;
 mod run;
+mod secrets;
 mod start;
 mod switch;
 mod test;
@@ -140,7 +142,7 @@ async fn take(run: &mut Run<'_>, step: Step) -> Result<Done, Stop> {
     {
         return Err(Stop::Cancelled(why));
     }
-    match step {
+    let done = match step {
         Step::Fetch => fetch::fetch(run).await,
         Step::Vacate => vacate::vacate(run).await,
         Step::Checkout => checkout::checkout(run).await,
@@ -154,5 +156,12 @@ async fn take(run: &mut Run<'_>, step: Step) -> Result<Done, Stop> {
         Step::Health => health::health(run).await,
         Step::Switch => switch::switch(run).await,
         Step::Observe => observe::observe(run).await,
+    }?;
+    if matches!(
+        step,
+        Step::Checkout | Step::Restore | Step::Deps | Step::Build
+    ) {
+        owner::hand_over(run).await?;
     }
+    Ok(done)
 }

@@ -1,6 +1,6 @@
 //! Where a release stands, and what its processes see of the world.
 
-use super::Tools;
+use super::{Tools, secrets};
 use crate::config::Environment;
 use crate::domain::Color;
 use crate::release::{Slots, Version};
@@ -16,18 +16,6 @@ pub enum Sight {
     /// Migrations, hooks and services: everything.
     App,
 }
-
-/// What the name of a secret has in it. Values of other names (`NODE_ENV=production`) would blacken half of every log.
-const SECRET: [&str; 8] = [
-    "SECRET",
-    "TOKEN",
-    "PASS",
-    "KEY",
-    "CREDENTIAL",
-    "PRIVATE",
-    "DSN",
-    "DATABASE_URL",
-];
 
 /// A release in a slot, with what its processes are told about themselves.
 #[derive(Clone, Copy)]
@@ -55,7 +43,7 @@ impl Place<'_> {
     /// What a command sees here.
     pub fn environment(&self, sight: Sight) -> Vec<(String, String)> {
         let recipe = &self.release.recipe;
-        let mut env = base(self.tools, &self.app_dir(), &recipe.path);
+        let mut env = self.base(&recipe.path);
         env.push(("TEAL_APP".into(), self.env.id.app.to_string()));
         env.push(("TEAL_COMMIT".into(), self.release.commit.to_string()));
         let values = self.variables.values.iter();
@@ -73,18 +61,50 @@ impl Place<'_> {
         env
     }
 
-    /// The values that are kept out of every log: those whose names say that they are secret.
-    pub fn secrets(&self) -> Vec<String> {
-        let secret = |name: &str| {
-            let name = name.to_ascii_uppercase();
-            SECRET.iter().any(|part| name.contains(part))
-        };
-        let values = self
-            .variables
-            .values
+    /// What every command sees: where programs are found, a home for caches, a plain locale. Nothing of the server's own
+    /// environment is passed on.
+    fn base(&self, path: &[String]) -> Vec<(String, String)> {
+        let own = self.tools.exe.parent().map(|dir| dir.display().to_string());
+        let app_dir = self.app_dir();
+        let found = path
             .iter()
-            .filter(|(name, _)| secret(name));
-        values.map(|(_, value)| value.clone()).collect()
+            .map(|dir| app_dir.join(dir).display().to_string())
+            .chain([users::search_path()])
+            .chain(own)
+            .collect::<Vec<_>>()
+            .join(":");
+        let user = self.user();
+        [
+            ("PATH", found),
+            ("HOME", user.home),
+            ("USER", user.name.clone()),
+            ("LOGNAME", user.name),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("TERM", "dumb".to_owned()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+
+    /// Who the commands run as. A user without a home has one in the environment's folder.
+    fn user(&self) -> users::Person {
+        let named = self.env.run_as.as_deref().and_then(users::named);
+        let Some((user, _)) = named else {
+            return users::own();
+        };
+        match Path::new(&user.home).is_dir() {
+            true => user,
+            false => users::Person {
+                home: self.slots.home().display().to_string(),
+                ..user
+            },
+        }
+    }
+
+    /// The values that are kept out of every log: secrets by their names, and passwords in addresses.
+    pub fn secrets(&self) -> Vec<String> {
+        secrets::of(&self.variables.values)
     }
 
     fn facts(&self) -> [(String, String); 7] {
@@ -102,29 +122,4 @@ impl Place<'_> {
         ]
         .map(|(name, value)| (name.to_owned(), value))
     }
-}
-
-/// What every command sees: where programs are found, a home for caches, a plain locale. Nothing of the server's own
-/// environment is passed on.
-fn base(tools: &Tools, app_dir: &Path, path: &[String]) -> Vec<(String, String)> {
-    let own = tools.exe.parent().map(|dir| dir.display().to_string());
-    let found = path
-        .iter()
-        .map(|dir| app_dir.join(dir).display().to_string())
-        .chain([users::search_path()])
-        .chain(own)
-        .collect::<Vec<_>>()
-        .join(":");
-    let user = users::own();
-    [
-        ("PATH", found),
-        ("HOME", user.home),
-        ("USER", user.name.clone()),
-        ("LOGNAME", user.name),
-        ("LANG", "C.UTF-8".to_owned()),
-        ("TERM", "dumb".to_owned()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect()
 }

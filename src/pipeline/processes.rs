@@ -5,6 +5,7 @@ use super::place::{Place, Sight};
 use crate::config::{Environment, OnSwitch, Recipe};
 use crate::domain::{Color, EnvId};
 use crate::service::{self, Service, ServiceError, Spec};
+use crate::system::limits::Limits;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -54,8 +55,13 @@ pub async fn start(place: &Place<'_>, name: &str, number: u16) -> Result<Service
             log,
             pid_file,
             drain: place.env.drain,
-            run_as: None,
+            run_as: place.env.run_as.clone(),
             mask: place.secrets(),
+            limits: Limits {
+                memory: place.env.limits.memory,
+                processes: Some(place.env.limits.processes),
+                low: false,
+            },
         })
         .await
 }

@@ -7,6 +7,7 @@ mod backup;
 mod checkout;
 mod links;
 mod outputs;
+mod ownership;
 mod slot;
 mod tree;
 mod variables;
@@ -19,5 +20,6 @@ pub use backup::{
 pub use checkout::{CheckedOut, CheckoutError, begin_empty, checkout, forget};
 pub use links::{LinkError, Linked, link_shared};
 pub use outputs::clear_outputs;
+pub use ownership::{give_shared, give_slot};
 pub use slot::{SlotError, Slots};
 pub use variables::{Variables, VariablesError, Version};

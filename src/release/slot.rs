@@ -61,6 +61,11 @@ impl Slots {
         self.root.join("shared")
     }
 
+    /// The home of a user who has none.
+    pub fn home(&self) -> PathBuf {
+        self.root.join(".home")
+    }
+
     /// Where sealed releases are kept.
     pub fn backups(&self) -> PathBuf {
         self.root.join(".backups")

@@ -1,6 +1,7 @@
 use super::exit::Exit;
 use super::wire::{JobOrder, JobOutcome, JobReport, MARKER};
 use crate::system::cgroup::Group;
+use crate::system::limits::Limits;
 use crate::system::process::{self, Tree};
 use std::fmt;
 use std::future::Future;
@@ -23,7 +24,7 @@ pub struct Job {
     pub cwd: PathBuf,
     /// Its whole environment.
     pub env: Vec<(String, String)>,
-    /// The file its output is added to as it comes, up to 50 MB.
+    /// The file its output is added to as it comes.
     pub log: PathBuf,
     /// How long it may take.
     pub deadline: Duration,
@@ -33,6 +34,10 @@ pub struct Job {
     pub run_as: Option<String>,
     /// Values that appear neither in the log nor in the tail.
     pub mask: Vec<String>,
+    /// What it may take of the machine.
+    pub limits: Limits,
+    /// Bytes of its output that the log takes; absent: 50 MB.
+    pub log_limit: Option<u64>,
 }
 
 /// The environment and the masked values stay unprinted.
@@ -166,6 +171,8 @@ fn order(job: Job) -> JobOrder {
         low_priority: job.low_priority,
         run_as: job.run_as,
         mask: job.mask,
+        limits: job.limits,
+        log_limit: job.log_limit,
     }
 }
 

@@ -2,6 +2,7 @@ use super::supervisor::STARTED;
 use super::supervisor::tail::Tail;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// How much of a log's end is looked at.
@@ -25,7 +26,11 @@ fn since_the_start(end: &[u8]) -> &[u8] {
 }
 
 fn read_end(log: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = File::open(log)?;
+    // A service that may write beside its log must not lead us elsewhere.
+    let mut file = File::options()
+        .read(true)
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+        .open(log)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
     let mut end = Vec::new();

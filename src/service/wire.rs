@@ -1,6 +1,7 @@
 use super::exit::Exit;
 use crate::system::cgroup::Group;
 use crate::system::clock;
+use crate::system::limits::Limits;
 use crate::system::process::{self, Identity};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -28,6 +29,9 @@ pub struct Spec {
     pub run_as: Option<String>,
     /// Values that never appear in the log.
     pub mask: Vec<String>,
+    /// What it may take of the machine.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// The environment and the masked values stay unprinted.
@@ -227,6 +231,11 @@ pub(super) struct JobOrder {
     pub low_priority: bool,
     pub run_as: Option<String>,
     pub mask: Vec<String>,
+    #[serde(default)]
+    pub limits: Limits,
+    /// Bytes of its output that the log takes.
+    #[serde(default)]
+    pub log_limit: Option<u64>,
 }
 
 /// What a job's supervisor says at the end.

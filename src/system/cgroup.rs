@@ -21,6 +21,7 @@ impl Group {
     /// Makes a group of this name below the one that the asking process is in; nothing where that is not allowed.
     pub fn create(name: &str) -> Option<Group> {
         Group::of(name, |folder| {
+            let_count(folder);
             (fs::create_dir(folder).is_ok() || folder.is_dir())
                 && writable(&folder.join("cgroup.procs")).is_some()
         })
@@ -48,6 +49,16 @@ impl Group {
             .iter()
             .filter_map(|folder| writable(&folder.join("cgroup.procs")))
             .collect()
+    }
+
+    /// Writes a value to the first of these files that the group has and takes it; whether one did.
+    pub fn set(&self, files: &[&str], value: &str) -> bool {
+        self.folders.iter().any(|folder| {
+            files.iter().any(|file| {
+                writable(&folder.join(file))
+                    .is_some_and(|mut file| file.write_all(value.as_bytes()).is_ok())
+            })
+        })
     }
 
     /// Who is inside.
@@ -101,6 +112,19 @@ impl Group {
                     _ => break,
                 }
             }
+        }
+    }
+}
+
+/// Lets the groups beside this one count and limit, where whoever delegated this part of the hierarchy allows it. Not every
+/// machine does, and then processes limit themselves.
+fn let_count(folder: &Path) {
+    for controller in ["+memory", "+pids", "+cpu", "+io"] {
+        let switch = folder
+            .parent()
+            .map(|above| above.join("cgroup.subtree_control"));
+        if let Some(mut file) = switch.as_deref().and_then(writable) {
+            let _ = file.write_all(controller.as_bytes());
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod folder;
 pub mod git;
 pub mod handover;
 pub mod https;
+pub mod limits;
 pub mod lock;
 pub mod notify;
 pub mod ports;

@@ -1,5 +1,6 @@
 //! Users of this machine, and where their programs are.
 
+use super::folder::Owner;
 use nix::unistd::{Uid, User};
 
 /// A user as processes are told about them.
@@ -19,6 +20,21 @@ pub fn own() -> Person {
 /// The user of that number.
 pub fn by_uid(uid: u32) -> Person {
     of(Uid::from_raw(uid))
+}
+
+/// The user of that name, if this machine has one: as processes are told about them, and as the kernel knows them.
+pub fn named(name: &str) -> Option<(Person, Owner)> {
+    let user = User::from_name(name).ok().flatten()?;
+    let owner = Owner {
+        uid: user.uid.as_raw(),
+        gid: user.gid.as_raw(),
+    };
+    Some((of(user.uid), owner))
+}
+
+/// Whether this process may act for everybody.
+pub fn is_root() -> bool {
+    Uid::effective().is_root()
 }
 
 /// Whether the user of that number may act for this process: the same one, or root.

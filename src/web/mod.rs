@@ -2,22 +2,22 @@
 //! hooks; on its TCP address webhooks, the health check, metrics and a page per deployment that shows nothing private.
 
 mod api;
+mod listener;
 mod metrics;
 mod pages;
 mod refusal;
 pub mod stream;
 
 pub use api::{planned, types};
+pub use listener::{Limits, Remote, serve_tcp, serve_unix};
 pub use refusal::Refusal;
 
 use crate::domain::Account;
 use crate::system::users;
 use crate::worker::Worker;
 use axum::Router;
-use axum::extract::connect_info::Connected;
 use axum::routing::get;
-use axum::serve::IncomingStream;
-use tokio::net::UnixListener;
+use tokio::net::UnixStream;
 
 /// Everything that is answered on the TCP address.
 pub fn outside() -> Router<Worker> {
@@ -43,6 +43,16 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Who is at the other end of a connection.
+    fn of(stream: &UnixStream) -> Peer {
+        // Without credentials it is nobody, who may do nothing.
+        let uid = stream.peer_cred().map_or(u32::MAX, |peer| peer.uid());
+        Peer {
+            uid,
+            name: users::by_uid(uid).name,
+        }
+    }
+
     /// Their account.
     pub fn account(&self) -> Account {
         Account::Unix(self.name.clone())
@@ -51,16 +61,5 @@ impl Peer {
     /// Whether the server is theirs to command: its own user, and root.
     pub fn is_owner(&self) -> bool {
         users::may_act(self.uid)
-    }
-}
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        // Without credentials it is nobody, who may do nothing.
-        let uid = stream.io().peer_cred().map_or(u32::MAX, |peer| peer.uid());
-        Peer {
-            uid,
-            name: users::by_uid(uid).name,
-        }
     }
 }

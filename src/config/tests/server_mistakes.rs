@@ -37,7 +37,7 @@ fn unknown_keys_name_the_nearest_right_one() {
     teal.toml:2:1: unknown key `zzz` in [apps.arq.environments.production]
       |
     2 | zzz = …
-      | ^^^ known here: branch, tag, root, ports, domain, domains, redirect, mode, on_push, drain, drain_websockets, hold, keep_warm, observe, backups, backups_size, reconcile, deploy_hours, allow
+      | ^^^ known here: branch, tag, root, ports, domain, domains, redirect, mode, on_push, drain, drain_websockets, hold, keep_warm, observe, backups, backups_size, reconcile, deploy_hours, allow, run_as, limits
     ");
     assert_snapshot!(wrong_app("webhook_sekret = 'hunter2'"), @r"
     teal.toml:2:1: unknown key `webhook_sekret` in [apps.arq]
@@ -61,7 +61,7 @@ fn unknown_keys_name_the_nearest_right_one() {
 
 #[test]
 fn keys_without_a_capability_are_not_taken_silently() {
-    for key in ["run_as", "after", "approval"] {
+    for key in ["after", "approval"] {
         let message = wrong_env(&format!("{key} = 'x'"));
         assert!(
             message.contains(&format!("`{key}` is not supported by this version of Teal")),

@@ -2,6 +2,7 @@
 
 use crate::service::wire::MARKER;
 use crate::system::cgroup::Group;
+use crate::system::limits::Limits;
 use crate::system::process::Identity;
 use nix::libc;
 use nix::unistd::{Gid, Uid, User};
@@ -24,6 +25,8 @@ pub(super) struct Plan<'a> {
     pub output: File,
     /// Whether it gives way to everything else on the machine.
     pub low_priority: bool,
+    /// What it may take of the machine.
+    pub limits: Limits,
     /// Whether it is killed when its supervisor is.
     pub dies_with_parent: bool,
 }
@@ -61,6 +64,11 @@ pub(super) fn start(plan: Plan<'_>) -> Result<Identity, StartError> {
         .stdin(Stdio::null())
         .stdout(plan.output.try_clone().map_err(failed)?)
         .stderr(plan.output);
+    let limits = Limits {
+        low: plan.low_priority,
+        ..plan.limits
+    };
+    let own = limits.hold(plan.group, user.is_some());
     let (low, dies) = (plan.low_priority, plan.dies_with_parent);
     // SAFETY: between fork and exec only system calls are made, on what was prepared before; nothing is allocated.
     unsafe {
@@ -76,6 +84,7 @@ pub(super) fn start(plan: Plan<'_>) -> Result<Identity, StartError> {
                 give_way();
             }
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+            own.take()?;
             if let Some(user) = &user {
                 user.become_it()?;
             }
@@ -154,6 +163,8 @@ impl Identified {
         nix::unistd::setgroups(&self.groups)?;
         nix::unistd::setresgid(self.gid, self.gid, self.gid)?;
         nix::unistd::setresuid(self.uid, self.uid, self.uid)?;
+        // No program that it starts can make it more than that again: not sudo, not one with a set-uid bit.
+        nix::sys::prctl::set_no_new_privs()?;
         Ok(())
     }
 }

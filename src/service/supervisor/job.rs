@@ -17,7 +17,7 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// What a log takes of one job.
+/// What a log takes of one job unless somebody says otherwise.
 const CAP: u64 = 50 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 const GULP: usize = 1024 * 1024;
@@ -76,6 +76,7 @@ fn begin(order: &JobOrder) -> Result<Running, String> {
         group: group.as_ref(),
         output: writer,
         low_priority: order.low_priority,
+        limits: order.limits,
         dies_with_parent: true,
     });
     let who = who.map_err(|error| {
@@ -88,7 +89,7 @@ fn begin(order: &JobOrder) -> Result<Running, String> {
         who,
         signals,
         output,
-        sink: Sink::new(log, &order.mask),
+        sink: Sink::new(log, &order.mask, order.log_limit.unwrap_or(CAP)),
         began: Instant::now(),
         deadline: Instant::now() + order.deadline,
         oom_before: oom_kills(group.as_ref()),
@@ -192,6 +193,7 @@ fn oom_kills(group: Option<&Group>) -> u64 {
 struct Sink {
     log: File,
     written: u64,
+    cap: u64,
     full: bool,
     trouble: Option<String>,
     mask: Mask,
@@ -199,10 +201,11 @@ struct Sink {
 }
 
 impl Sink {
-    fn new(log: File, mask: &[String]) -> Sink {
+    fn new(log: File, mask: &[String], cap: u64) -> Sink {
         Sink {
             log,
             written: 0,
+            cap,
             full: false,
             trouble: None,
             mask: Mask::new(mask),
@@ -226,7 +229,7 @@ impl Sink {
         if self.full || self.trouble.is_some() {
             return;
         }
-        let room = usize::try_from(CAP - self.written).unwrap_or(usize::MAX);
+        let room = usize::try_from(self.cap - self.written).unwrap_or(usize::MAX);
         let part = &shown[..shown.len().min(room)];
         self.written += part.len() as u64;
         let mut written = self.log.write_all(part);
@@ -234,7 +237,7 @@ impl Sink {
             self.full = true;
             let note = format!(
                 "\n[teal] the log ends here: it is limited to {} MB\n",
-                CAP >> 20
+                self.cap >> 20
             );
             written = written.and_then(|()| self.log.write_all(note.as_bytes()));
         }

@@ -35,6 +35,7 @@ impl Keeper {
             group: self.group.as_ref(),
             output: writer,
             low_priority: false,
+            limits: spec.limits,
             dies_with_parent: false,
         })?;
         self.main = Main::Child(who);

@@ -1,9 +1,12 @@
 //! A folder held open, and what is done to the names directly inside it. No operation ever follows a symbolic link, so
 //! whatever a repository or a build planted there, nothing outside the folder is read, written or removed.
 
+mod give;
 mod remove;
 #[cfg(test)]
 mod tests;
+
+pub use give::Owner;
 
 use super::files::{AtPath, FileError};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat};

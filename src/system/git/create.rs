@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// The refs that deploy when they are pushed: their prefixes are handed to `proc-receive`.
 const DEPLOYING: [&str; 3] = ["refs/heads", "refs/tags", "refs/deploy"];
 
+/// The largest pack that one push may bring.
+const LARGEST_PUSH: &str = "2g";
+
 /// The hooks that the server needs in every repository.
 const HOOKS: [&str; 2] = ["post-receive", "proc-receive"];
 
@@ -78,6 +81,7 @@ impl Repo {
         set(&mut config, "receive.advertisePushOptions", "true")?;
         set(&mut config, "receive.fsckObjects", "true")?;
         set(&mut config, "receive.denyDeletes", "false")?;
+        set(&mut config, "receive.maxInputSize", LARGEST_PUSH)?;
         for id in OLD_MISTAKES {
             set(&mut config, &format!("receive.fsck.{id}"), "warn")?;
         }

@@ -103,7 +103,7 @@ async fn write_step(
     loop {
         let over = step_is_over(worker, id, step).await;
         if file.is_none() {
-            file = File::open(&path).await.ok();
+            file = open(&path).await.ok();
         }
         if let Some(file) = &mut file {
             if several && !headed {
@@ -209,10 +209,20 @@ async fn open_recent(
         .slots(env)
         .shared()
         .join(format!("{}-service.log", color?));
-    let mut file = File::open(path).await.ok()?;
+    let mut file = open(path).await.ok()?;
     let length = file.metadata().await.ok()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(RECENT)))
         .await
         .ok()?;
     Some(file)
+}
+
+/// A log, and never what a link in its place leads to: a service may be able to write beside its log.
+async fn open(path: impl AsRef<std::path::Path>) -> std::io::Result<File> {
+    const NO_LINK: i32 = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    File::options()
+        .read(true)
+        .custom_flags(NO_LINK)
+        .open(path)
+        .await
 }

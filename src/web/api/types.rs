@@ -116,6 +116,9 @@ pub struct RunPlace {
     pub cwd: String,
     /// Its whole environment.
     pub env: Vec<(String, String)>,
+    /// The user that it runs as; absent: the one who owns the server's state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_as: Option<String>,
 }
 
 /// `POST /api/v1/maintenance`.

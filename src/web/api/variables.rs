@@ -85,6 +85,7 @@ pub(super) async fn run(
     Ok(Json(RunPlace {
         cwd: place.app_dir().display().to_string(),
         env: place.environment(Sight::App),
+        run_as: env.run_as.clone(),
     }))
 }
 

@@ -1,0 +1,295 @@
+//! How connections are taken, on every socket of the server's: so many at a time from one peer, so many in all, a head of
+//! limited size within a deadline, and an end for whoever takes no answer. A peer that is stuck costs the others nothing.
+
+use super::Peer;
+use axum::Router;
+use axum::extract::{ConnectInfo, Extension};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use nix::libc;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+
+/// What a listener puts up with.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at a time.
+    pub connections: usize,
+    /// Connections at a time from one address, or from one user of this machine.
+    pub per_peer: usize,
+    /// How long a request's head may take, and how long a connection may be idle.
+    pub head: Duration,
+    /// How long a peer may take no byte of what was sent.
+    pub silence: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 1024,
+            per_peer: 128,
+            head: Duration::from_secs(15),
+            silence: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The longest head of a request.
+const HEAD: usize = 64 * 1024;
+
+/// What somebody is told who comes when there is no room.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// The address that a request came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Remote(pub IpAddr);
+
+/// Answers on a TCP address for ever.
+pub async fn serve_tcp(listener: TcpListener, app: Router, limits: Limits) {
+    let seats = Seats::new(limits);
+    loop {
+        let Some((stream, from)) = taken(listener.accept().await).await else {
+            continue;
+        };
+        let Some(seat) = seats.take(from.ip()) else {
+            turn_away(stream).await;
+            continue;
+        };
+        prepare(&stream, limits);
+        let app = app
+            .clone()
+            .layer(Extension(Remote(from.ip())))
+            .layer(Extension(ConnectInfo::<SocketAddr>(from)));
+        answer(stream, app, limits, seat);
+    }
+}
+
+/// Answers on a socket of this machine for ever.
+pub async fn serve_unix(listener: UnixListener, app: Router, limits: Limits) {
+    let seats = Seats::new(limits);
+    loop {
+        let Some((stream, _)) = taken(listener.accept().await).await else {
+            continue;
+        };
+        let peer = Peer::of(&stream);
+        let Some(seat) = seats.take(peer.uid) else {
+            turn_away(stream).await;
+            continue;
+        };
+        let app = app.clone().layer(Extension(ConnectInfo::<Peer>(peer)));
+        answer(stream, app, limits, seat);
+    }
+}
+
+/// The connection, unless it was gone already. Where the process has no descriptor left, others have to end first.
+async fn taken<T>(accepted: io::Result<T>) -> Option<T> {
+    const AGAIN: Duration = Duration::from_millis(200);
+    match accepted {
+        Ok(connection) => Some(connection),
+        Err(error) => {
+            let gone = [
+                io::ErrorKind::ConnectionAborted,
+                io::ErrorKind::ConnectionReset,
+                io::ErrorKind::ConnectionRefused,
+            ];
+            if !gone.contains(&error.kind()) {
+                tracing::error!(%error, "a connection cannot be taken");
+                tokio::time::sleep(AGAIN).await;
+            }
+            None
+        }
+    }
+}
+
+fn prepare(stream: &TcpStream, limits: Limits) {
+    // Without them the connection works as well, only with less care.
+    let _ = stream.set_nodelay(true);
+    let silence = libc::c_uint::try_from(limits.silence.as_millis()).unwrap_or(libc::c_uint::MAX);
+    // SAFETY: the descriptor is open as long as the stream, and the option takes exactly this number.
+    unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_USER_TIMEOUT,
+            (&raw const silence).cast(),
+            size_of::<libc::c_uint>() as libc::socklen_t,
+        );
+    }
+}
+
+async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
+    // The few bytes fit any socket's buffer: nobody is waited for.
+    let _ = tokio::time::timeout(Duration::from_millis(50), stream.write_all(FULL)).await;
+}
+
+fn answer<S, K>(stream: S, app: Router, limits: Limits, seat: Seat<K>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    K: Eq + Hash + Clone + Send + 'static,
+{
+    let service = TowerToHyperService::new(app);
+    tokio::spawn(async move {
+        let _seat = seat;
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(limits.head)
+            .max_buf_size(HEAD);
+        let connection = http
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        // Whoever breaks the protocol or goes away has had their answer.
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection ended badly");
+        }
+    });
+}
+
+/// The room there is, and who sits in it.
+struct Seats<K> {
+    limits: Limits,
+    taken: Arc<Mutex<Taken<K>>>,
+}
+
+struct Taken<K> {
+    all: usize,
+    by: HashMap<K, usize>,
+}
+
+impl<K: Eq + Hash + Clone> Seats<K> {
+    fn new(limits: Limits) -> Seats<K> {
+        let nobody = Taken {
+            all: 0,
+            by: HashMap::new(),
+        };
+        Seats {
+            limits,
+            taken: Arc::new(Mutex::new(nobody)),
+        }
+    }
+
+    /// A seat for one more connection of this peer, while there is one.
+    fn take(&self, peer: K) -> Option<Seat<K>> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = taken.by.get(&peer).copied().unwrap_or(0);
+        if own >= self.limits.per_peer || taken.all >= self.limits.connections {
+            return None;
+        }
+        taken.all += 1;
+        taken.by.insert(peer.clone(), own + 1);
+        Some(Seat {
+            taken: Arc::clone(&self.taken),
+            peer,
+        })
+    }
+}
+
+/// One connection's seat; free again when it is dropped.
+struct Seat<K: Eq + Hash> {
+    taken: Arc<Mutex<Taken<K>>>,
+    peer: K,
+}
+
+impl<K: Eq + Hash> Drop for Seat<K> {
+    fn drop(&mut self) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.all = taken.all.saturating_sub(1);
+        if let Some(own) = taken.by.get_mut(&self.peer) {
+            *own -= 1;
+            if *own == 0 {
+                taken.by.remove(&self.peer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpSocket;
+
+    const QUICK: Limits = Limits {
+        connections: 6,
+        per_peer: 3,
+        head: Duration::from_millis(100),
+        silence: Duration::from_secs(1),
+    };
+
+    async fn server() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Router::new().route("/", axum::routing::get(|| async { "here" }));
+        tokio::spawn(serve_tcp(listener, app, QUICK));
+        address
+    }
+
+    async fn from(peer: &str, to: SocketAddr) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{peer}:0").parse().unwrap()).unwrap();
+        socket.connect(to).await.unwrap()
+    }
+
+    async fn said(mut stream: TcpStream) -> String {
+        let mut text = Vec::new();
+        // A connection that is reset after its answer has had its answer.
+        let _ = stream.read_to_end(&mut text).await;
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_head_that_never_ends_is_given_up() {
+        let to = server().await;
+        let mut slow = from("127.0.0.1", to).await;
+        slow.write_all(b"GET / HTTP/1.1\r\nX: ").await.unwrap();
+        let answer = said(slow).await;
+        assert!(!answer.contains("here"), "{answer}");
+        // So is a connection on which nothing is ever asked.
+        assert_eq!(said(from("127.0.0.1", to).await).await, "");
+    }
+
+    #[tokio::test]
+    async fn one_peer_that_takes_all_its_seats_keeps_nobody_else_out() {
+        let to = server().await;
+        let mut stuck = Vec::new();
+        for _ in 0..3 {
+            let mut one = from("127.0.0.1", to).await;
+            one.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+            stuck.push(one);
+        }
+        let full = said(from("127.0.0.1", to).await).await;
+        assert!(full.starts_with("HTTP/1.1 503"), "{full}");
+        let mut other = from("127.0.0.2", to).await;
+        other.write_all(ASK).await.unwrap();
+        assert!(said(other).await.ends_with("here"));
+        // When they are given up, their seats are free again.
+        for one in stuck {
+            said(one).await;
+        }
+        let mut again = from("127.0.0.1", to).await;
+        again.write_all(ASK).await.unwrap();
+        assert!(said(again).await.ends_with("here"));
+    }
+
+    #[tokio::test]
+    async fn a_head_of_any_size_is_not_kept() {
+        let to = server().await;
+        let mut long = from("127.0.0.1", to).await;
+        let _ = long.write_all(b"GET / HTTP/1.1\r\n").await;
+        let line = format!("X: {}\r\n", "x".repeat(HEAD));
+        let _ = long.write_all(line.as_bytes()).await;
+        let answer = said(long).await;
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+            "{answer}"
+        );
+    }
+}
