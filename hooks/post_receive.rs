@@ -5,7 +5,9 @@ use crate::pusher::{Ear, Pusher};
 use crate::server::{Answer, Home, NoAnswer};
 use std::io::{self, BufRead};
 use teal::intake::hook_protocol::{DEPLOY_REFS, Line, Pushed, Update};
+use teal::intake::spool;
 use teal::keys::USER;
+use teal::system::process;
 
 const STORED: &str = "the push is stored and will be deployed when the server is back";
 
@@ -22,14 +24,21 @@ pub fn run(pusher: &mut Pusher) -> io::Result<()> {
         user: std::env::var(USER).ok(),
         only: limits(),
         atomic: false,
+        id: process::unique(),
     };
     match home.ask("post-receive", &pushed) {
-        Ok(answer) => watch(pusher, answer),
+        Ok(answer) => {
+            if !watch(pusher, answer) {
+                keep(pusher, &home, &pushed);
+            }
+        }
         Err(NoAnswer::Down) => {
             pusher.say(&format!("Teal is not running here: {STORED}"));
+            keep(pusher, &home, &pushed);
         }
         Err(NoAnswer::Unusable(why)) => {
             pusher.say(&format!("{why}\n{STORED}"));
+            keep(pusher, &home, &pushed);
         }
         Err(NoAnswer::Refused(why)) => {
             pusher.say(&format!(
@@ -40,20 +49,36 @@ pub fn run(pusher: &mut Pusher) -> io::Result<()> {
     Ok(())
 }
 
-fn watch(pusher: &mut Pusher, answer: Answer) {
+/// The options have nowhere else to be kept; what was pushed is found by its ref in any case.
+fn keep(pusher: &mut Pusher, home: &Home, pushed: &Pushed) {
+    if let Err(error) = spool::keep(&home.repository, pushed)
+        && !pushed.options.is_empty()
+    {
+        pusher.say(&format!("the push options are lost: {error}"));
+    }
+}
+
+/// Shows what becomes of the push; whether the server has told of a deployment, or has nothing to deploy.
+fn watch(pusher: &mut Pusher, answer: Answer) -> bool {
+    let mut is_begun = false;
     for line in answer {
         match line {
-            Ok(Line::Say(text)) if pusher.say(&text) != Ear::Open => return,
-            Ok(Line::LookAgain(command)) => pusher.may_look_again_with(command),
+            Ok(Line::Say(text)) if pusher.say(&text) != Ear::Open => return true,
+            Ok(Line::LookAgain(command)) => {
+                is_begun = true;
+                pusher.may_look_again_with(command);
+            }
             Ok(_) => {}
             Err(error) => {
                 let look = pusher.look_again();
                 pusher.say(&format!(
                     "The connection to Teal broke off ({error}); the push is stored, and what was begun is taken up when Teal is back; {look}"
                 ));
+                return is_begun;
             }
         }
     }
+    true
 }
 
 /// The lines `<old> <new> <ref>`. Refs that only ask for a deployment were answered by proc-receive.

@@ -7,9 +7,11 @@ use crate::pusher::{Ear, Pusher};
 use crate::server::{Answer, Home, NoAnswer};
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
+use teal::domain::PushOptions;
 use teal::intake::gates;
 use teal::intake::hook_protocol::{DEPLOY_REFS, Line, Pushed, Update};
 use teal::keys::USER;
+use teal::system::process;
 
 /// What git is told of one ref.
 enum Fate {
@@ -108,6 +110,7 @@ fn decide(
         user: std::env::var(USER).ok(),
         only: limits(),
         atomic: is_atomic,
+        id: process::unique(),
     };
     match home.ask("proc-receive", &pushed) {
         Ok(answer) => hear(pusher, answer, names),
@@ -115,8 +118,13 @@ fn decide(
             .into_iter()
             .map(|name| (name, Fate::Rejected(why.clone())))
             .collect()),
-        Err(NoAnswer::Down) => Ok(without_server(home, names, "Teal is not running here")),
-        Err(NoAnswer::Unusable(why)) => Ok(without_server(home, names, &why)),
+        Err(NoAnswer::Down) => Ok(without_server(
+            home,
+            names,
+            &pushed.options,
+            "Teal is not running here",
+        )),
+        Err(NoAnswer::Unusable(why)) => Ok(without_server(home, names, &pushed.options, &why)),
     }
 }
 
@@ -161,9 +169,14 @@ fn hear(
     Ok(fates)
 }
 
-/// What holds while the server is down: *report* lands and is deployed later, *gate* and bare wishes to deploy are
-/// rejected.
-fn without_server(home: &Home, names: Vec<String>, why: &str) -> HashMap<String, Fate> {
+/// What holds while the server is down: *report* lands and is deployed later, *gate*, bare wishes to deploy and what only
+/// the server can answer are rejected.
+fn without_server(
+    home: &Home,
+    names: Vec<String>,
+    options: &[String],
+    why: &str,
+) -> HashMap<String, Fate> {
     if limits().is_some() {
         // What a limited key may push to, only the server can say.
         let rejected = |name| {
@@ -174,6 +187,11 @@ fn without_server(home: &Home, names: Vec<String>, why: &str) -> HashMap<String,
         };
         return names.into_iter().map(rejected).collect();
     }
+    let refused = match PushOptions::parse(options.iter().map(String::as_str)) {
+        Ok(asked) if asked.plan => Some(format!("{why}: start it to see a plan")),
+        Ok(_) => None,
+        Err(mistake) => Some(mistake),
+    };
     let gates = std::fs::read_to_string(home.repository.join(gates::FILE));
     let is_gated = |name: &str| match &gates {
         Ok(text) => gates::is_gated(text, name),
@@ -182,7 +200,9 @@ fn without_server(home: &Home, names: Vec<String>, why: &str) -> HashMap<String,
     names
         .into_iter()
         .map(|name| {
-            let fate = if name.starts_with(DEPLOY_REFS) {
+            let fate = if let Some(why) = &refused {
+                Fate::Rejected(why.clone())
+            } else if name.starts_with(DEPLOY_REFS) {
                 Fate::Rejected(format!("{why}: start it and push again"))
             } else if is_gated(&name) {
                 Fate::Rejected(format!(

@@ -49,6 +49,8 @@ pub mod recovery;
 pub mod teller;
 pub mod worker;
 
+pub mod landing;
+
 // Doors: how people, forges and git come in.
 pub mod web;
 

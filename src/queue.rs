@@ -1,13 +1,17 @@
 //! From pushes to deployments: which environments a push maps to, what it supersedes, and what need not be done at all.
 //! One push and everything that it causes is one transaction, stored before its sender is answered.
 
+mod again;
+
+pub use again::Moved;
+
 use crate::config::{App, Environment, Server};
 use crate::domain::{
     AppName, CommitId, Deployment, DeploymentId, EnvId, Event, Kind, Mode, Origin, Push, State,
 };
 use crate::holds::{self, Hold};
 use crate::journal::{Entry, Journal, JournalError};
-use crate::store::{deployments, environments, pushes};
+use crate::store::{deployments, environments, pushes, tips};
 use crate::system::clock;
 use std::mem::discriminant;
 use std::sync::Arc;
@@ -267,6 +271,7 @@ fn take(
     let mut queued = Vec::new();
     let mut served = Vec::new();
     for wish in wishes {
+        tips::put(entry.connection(), &wish.env, &wish.ref_name, &wish.commit)?;
         if serves_already(entry, &wish)? {
             served.push(wish.env.env.to_string());
         } else {

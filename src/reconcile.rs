@@ -1,14 +1,16 @@
-//! Finds pushes that nobody told us of: the server was down, a webhook was lost. A tip is deployed when this commit was
-//! never tried in this environment, so that a rollback or a failed commit is never overridden. Where only some may
-//! deploy, a forge's branch does not say who moved it, so what is found there is only reported.
+//! Finds pushes that nobody told us of: the server was down, a webhook was lost. A ref that is elsewhere than it was seen
+//! last was pushed, also when it is back at a commit that was deployed before. One that stands still was not, so that a
+//! rollback or a failed commit is never overridden. Where only some may deploy, a forge's branch does not say who moved it, so
+//! what is found there is only reported.
 
 use crate::access::{Permit, Want};
-use crate::config::App;
+use crate::config::{App, Environment};
 use crate::domain::{Account, Act, CommitId, EnvId, Kind, Origin};
 use crate::pipeline::{self, Tools};
-use crate::queue::{Queue, Wish, shown_ref};
-use crate::store::{StoreError, deployments, passed_over};
-use crate::system::git::GitError;
+use crate::queue::{Moved, Queue, Wish, shown_ref};
+use crate::store::{self, StoreError, deployments, passed_over};
+use crate::system::git::{GitError, Repo};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -45,42 +47,7 @@ async fn look(tools: &Tools, queue: &Queue, app: &App) -> Result<(), String> {
         if app.repo.is_some() && env.reconcile.is_zero() {
             continue;
         }
-        let tip = newest_tip(tools, app, &env.id).map_err(|e| e.to_string())?;
-        let Some((ref_name, commit)) = tip else {
-            continue;
-        };
-        let (id, tried) = (env.id.clone(), commit.clone());
-        let tried = tools
-            .journal
-            .store()
-            .read(move |c| {
-                Ok(deployments::was_tried(c, &id, &tried)? || passed_over::has(c, &id, &tried)?)
-            })
-            .await;
-        if tried.map_err(|e| e.to_string())? {
-            continue;
-        }
-        if app.repo.is_some() && env.allow.is_some() {
-            tracing::warn!(env = %env.id, commit = commit.short(), "a push was not deployed, and who pushed it is not known: somebody whom `allow` names has to, by `teal deploy {}`", env.id);
-            continue;
-        }
-        tracing::info!(env = %env.id, commit = commit.short(), "found a push that was not deployed");
-        let wish = Wish {
-            env: env.id.clone(),
-            kind: Kind::Deploy,
-            commit,
-            ref_name,
-            by: "reconcile".to_owned(),
-            origin: Origin::Reconcile,
-            mode: env.mode,
-            redeploy: false,
-            skip_tests: false,
-            retry_of: None,
-            now: false,
-        };
-        let permit = permit(tools, &env.id, &wish.ref_name).await?;
-        let queued = queue.ask(wish).await.map_err(|e| e.to_string())?;
-        permit.made(queued.id).await;
+        compare(tools, queue, app, env).await?;
     }
     Ok(())
 }
@@ -102,14 +69,15 @@ pub async fn pass_over(
     if &tip == chosen {
         return Ok(None);
     }
-    let (id, passed) = (env.clone(), tip.clone());
-    let store = tools.journal.store();
-    let was_tried = store
+    let (id, passed, name) = (env.clone(), tip.clone(), ref_name.clone());
+    let database = tools.journal.store();
+    let was_tried = database
         .write(move |c| {
             let was_tried = deployments::was_tried(c, &id, &passed)?;
             if !was_tried {
                 passed_over::add(c, &id, &passed)?;
             }
+            store::tips::put(c, &id, &name, &passed)?;
             Ok::<_, StoreError>(was_tried)
         })
         .await?;
@@ -135,30 +103,131 @@ async fn permit(tools: &Tools, env: &EnvId, ref_name: &str) -> Result<Permit, St
     tools.access().permit(want).await.map_err(|e| e.to_string())
 }
 
+/// Compares one environment's refs with where they were seen last, and deploys the newest one that has moved.
+async fn compare(tools: &Tools, queue: &Queue, app: &App, env: &Environment) -> Result<(), String> {
+    let tips = tips(tools, app, &env.id).map_err(|e| e.to_string())?;
+    let (id, at) = (env.id.clone(), tips.clone());
+    let read = tools.journal.store().read(move |c| {
+        let seen = store::tips::of(c, &id)?;
+        let mut tried = BTreeSet::new();
+        for (ref_name, commit) in at {
+            let was_tried =
+                deployments::was_tried(c, &id, &commit)? || passed_over::has(c, &id, &commit)?;
+            if was_tried && !seen.contains_key(&ref_name) {
+                tried.insert(ref_name);
+            }
+        }
+        Ok((seen, tried))
+    });
+    let (seen, tried) = read.await.map_err(|e| e.to_string())?;
+    let (moved, news) = {
+        let repo = tools.repo(app).map_err(|e| e.to_string())?;
+        // A delivery may have named the object of an annotated tag, whose commit is only known now.
+        let peeled = |seen: &CommitId| repo.peel_commit(seen).ok().flatten();
+        let moved = moved(&env.id, &seen, &tips, peeled);
+        let is_news = |tip: &(String, CommitId)| {
+            moved.iter().any(|one| one.ref_name == tip.0) && !tried.contains(&tip.0)
+        };
+        // Of an environment that was never looked at, only the newest tip of all is meant.
+        let asked = tips.iter().filter(|tip| seen.is_empty() || is_news(tip));
+        let news = newest_of(&repo, asked)
+            .map_err(|e| e.to_string())?
+            .filter(is_news);
+        (moved, news)
+    };
+    if moved.is_empty() {
+        return Ok(());
+    }
+    if app.repo.is_some() && env.allow.is_some() && news.is_some() {
+        tracing::warn!(env = %env.id, "a push was not deployed, and who pushed it is not known: somebody whom `allow` names has to type teal deploy {}", env.id);
+        return Ok(());
+    }
+    let permit = match &news {
+        Some((ref_name, _)) => Some(permit(tools, &env.id, ref_name).await?),
+        None => None,
+    };
+    let wish = news.map(|(ref_name, commit)| Wish {
+        env: env.id.clone(),
+        kind: Kind::Deploy,
+        commit,
+        ref_name,
+        by: "reconcile".to_owned(),
+        origin: Origin::Reconcile,
+        mode: env.mode,
+        redeploy: false,
+        skip_tests: false,
+        retry_of: None,
+        now: false,
+    });
+    let found = queue.found(moved, wish).await;
+    if let (Some(id), Some(permit)) = (found.map_err(|e| e.to_string())?, permit) {
+        tracing::info!(env = %env.id, "found a push that was not deployed");
+        permit.made(id).await;
+    }
+    Ok(())
+}
+
+/// What has moved, come or gone since it was seen last.
+fn moved(
+    env: &EnvId,
+    seen: &BTreeMap<String, CommitId>,
+    tips: &[(String, CommitId)],
+    peeled: impl Fn(&CommitId) -> Option<CommitId>,
+) -> Vec<Moved> {
+    let differs = |(ref_name, commit): &&(String, CommitId)| {
+        let before = seen.get(ref_name);
+        before != Some(commit) && before.and_then(&peeled).as_ref() != Some(commit)
+    };
+    let there = tips.iter().filter(differs).map(|(ref_name, commit)| Moved {
+        env: env.clone(),
+        ref_name: ref_name.clone(),
+        seen: seen.get(ref_name).cloned(),
+        now: Some(commit.clone()),
+    });
+    let is_gone = |(name, _): &(&String, &CommitId)| !tips.iter().any(|(tip, _)| tip == *name);
+    let gone = seen.iter().filter(is_gone).map(|(ref_name, commit)| Moved {
+        env: env.clone(),
+        ref_name: ref_name.clone(),
+        seen: Some(commit.clone()),
+        now: None,
+    });
+    there.chain(gone).collect()
+}
+
+/// Every ref that maps to the environment, with its commit.
+fn tips(tools: &Tools, app: &App, env: &EnvId) -> Result<Vec<(String, CommitId)>, GitError> {
+    let repo = tools.repo(app)?;
+    let mut tips = match app.repo {
+        Some(_) => repo.remote_tips()?,
+        None => repo.tips()?,
+    };
+    tips.retain(|(ref_name, _)| {
+        let mapped = app.environments_for(ref_name);
+        mapped.iter().any(|mapped| &mapped.id == env)
+    });
+    Ok(tips)
+}
+
+/// The one with the newest commit.
+fn newest_of<'a>(
+    repo: &Repo,
+    tips: impl Iterator<Item = &'a (String, CommitId)>,
+) -> Result<Option<(String, CommitId)>, GitError> {
+    let mut newest: Option<(i64, &(String, CommitId))> = None;
+    for tip in tips {
+        let time = repo.commit_info(&tip.1)?.time_ms;
+        if newest.as_ref().is_none_or(|(best, _)| time > *best) {
+            newest = Some((time, tip));
+        }
+    }
+    Ok(newest.map(|(_, tip)| tip.clone()))
+}
+
 /// Of all refs that map to the environment, the one with the newest commit.
 pub fn newest_tip(
     tools: &Tools,
     app: &App,
     env: &EnvId,
 ) -> Result<Option<(String, CommitId)>, GitError> {
-    let repo = tools.repo(app)?;
-    let tips = match app.repo {
-        Some(_) => repo.remote_tips()?,
-        None => repo.tips()?,
-    };
-    let mut newest: Option<(i64, String, CommitId)> = None;
-    for (ref_name, commit) in tips {
-        let maps = app
-            .environments_for(&ref_name)
-            .iter()
-            .any(|mapped| &mapped.id == env);
-        if !maps {
-            continue;
-        }
-        let time = repo.commit_info(&commit)?.time_ms;
-        if newest.as_ref().is_none_or(|(best, ..)| time > *best) {
-            newest = Some((time, ref_name, commit));
-        }
-    }
-    Ok(newest.map(|(_, ref_name, commit)| (ref_name, commit)))
+    newest_of(&tools.repo(app)?, tips(tools, app, env)?.iter())
 }

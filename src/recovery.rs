@@ -2,10 +2,10 @@
 //! act makes the world equal what is committed, so recovery that is interrupted is simply begun again.
 
 use crate::config::OnPush;
-use crate::domain::{Deployment, DeploymentId, EnvId, Kind, Origin, State};
+use crate::domain::{Deployment, DeploymentId, EnvId, Failure, Kind, Origin, State};
 use crate::pipeline::{self, Tools};
 use crate::queue::{Queue, Wish};
-use crate::store::deployments;
+use crate::store::{StoreError, deployments};
 
 /// How often an interrupted deployment is tried in all before its commit is set aside.
 const ATTEMPTS: u32 = 3;
@@ -56,16 +56,20 @@ pub fn decide(state: State, attempts: u32) -> Verdict {
     }
 }
 
+/// The deployments that were open when the server stopped. Asked before new ones are taken.
+pub async fn left_behind(tools: &Tools) -> Result<Vec<Deployment>, StoreError> {
+    let store = tools.journal.store();
+    store.read(|c| deployments::open(c, None)).await
+}
+
 /// Puts every environment in order; gives back the deployments that have to be observed to their end.
-pub async fn recover(tools: &Tools, queue: &Queue) -> Result<Vec<Deployment>, String> {
-    let read = tools
-        .journal
-        .store()
-        .read(|c| deployments::open(c, None))
-        .await;
+pub async fn recover(
+    tools: &Tools,
+    queue: &Queue,
+    open: Vec<Deployment>,
+) -> Result<Vec<Deployment>, String> {
     let mut observed = Vec::new();
     let mut undone = Vec::new();
-    let open = read.map_err(|e| e.to_string())?;
     let overtaken: Vec<EnvId> = open
         .iter()
         .filter(|open| open.state == State::Queued && open.kind == Kind::Deploy)
@@ -95,9 +99,10 @@ pub async fn recover(tools: &Tools, queue: &Queue) -> Result<Vec<Deployment>, St
         if tools.environment(&deployment.env).is_some() {
             clear(tools, &deployment).await?;
         }
-        interrupt(tools, &deployment, next.words()).await?;
-        if next == Next::Again {
-            retry(queue, &deployment).await?;
+        match next {
+            Next::Again => retry(queue, &deployment).await?,
+            Next::SetAside => set_aside(tools, &deployment).await?,
+            Next::Newer | Next::Rejected => interrupt(tools, &deployment, next).await?,
         }
     }
     uphold_all(tools).await;
@@ -118,7 +123,7 @@ pub async fn put_in_order(tools: &Tools, id: DeploymentId) -> Result<(), String>
             .map_err(|e| e.to_string()),
         Verdict::Retry | Verdict::SetAside => {
             clear(tools, &deployment).await?;
-            interrupt(tools, &deployment, Next::SetAside.words()).await
+            set_aside(tools, &deployment).await
         }
     }
 }
@@ -182,13 +187,37 @@ async fn drop_it(tools: &Tools, deployment: &Deployment) -> Result<(), String> {
     moved.map(|_| ()).map_err(|e| e.to_string())
 }
 
-async fn interrupt(tools: &Tools, deployment: &Deployment, next: &str) -> Result<(), String> {
-    let why = Some(format!("the server stopped under it; {next}"));
+fn why(next: Next) -> String {
+    format!("the server stopped under it; {}", next.words())
+}
+
+async fn interrupt(tools: &Tools, deployment: &Deployment, next: Next) -> Result<(), String> {
+    let why = Some(why(next));
     let moved = tools
         .journal
         .move_to(deployment.id, State::Interrupted, why)
         .await;
     moved.map(|_| ()).map_err(|e| e.to_string())
+}
+
+/// Nothing takes it up again by itself, so it ends with a failure report like any other: people have to know.
+async fn set_aside(tools: &Tools, deployment: &Deployment) -> Result<(), String> {
+    let journal = &tools.journal;
+    let standing = journal.standing(&deployment.env).await;
+    let failure = Failure {
+        step: None,
+        cause: why(Next::SetAside),
+        tail: Vec::new(),
+        serving: pipeline::serving(&standing.map_err(|e| e.to_string())?),
+        next: format!(
+            "look for what ended the server (journalctl -u teal), then teal deploy {}",
+            deployment.env
+        ),
+    };
+    let ended = journal
+        .fail(deployment.id, State::Interrupted, failure)
+        .await;
+    ended.map(|_| ()).map_err(|e| e.to_string())
 }
 
 async fn retry(queue: &Queue, deployment: &Deployment) -> Result<(), String> {
@@ -206,7 +235,10 @@ async fn retry(queue: &Queue, deployment: &Deployment) -> Result<(), String> {
         // It had been let through before.
         now: true,
     };
-    queue.ask(wish).await.map(|_| ()).map_err(|e| e.to_string())
+    queue
+        .try_again(deployment.id, wish, why(Next::Again), why(Next::Newer))
+        .await
+        .map_err(|e| e.to_string())
 }
 
 /// Brings every environment back to its committed release: after a reboot nothing of it runs. One environment that

@@ -9,11 +9,11 @@ use crate::queue::Queue;
 use crate::service::Services;
 use crate::setup::{self, SetupError};
 use crate::store::{Store, StoreError};
-use crate::system::lock::{Lock, LockError};
+use crate::system::lock::{self, Lock, LockError};
 use crate::system::notify;
 use crate::traffic::{Traffic, TrafficError};
 use crate::worker::Worker;
-use crate::{caretaker, intake, reconcile, recovery, teller, web};
+use crate::{caretaker, intake, landing, reconcile, recovery, teller, web};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,18 +58,24 @@ pub enum ServeError {
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
     setup::check_users(&server)?;
-    setup::prepare(&server)?;
-    let _lock = Lock::take(&server.state_dir.join("run/serve.lock"))?;
+    for broken in setup::prepare(&server)?.into_iter().filter_map(Result::err) {
+        tracing::error!("an app cannot be pushed to: {broken}");
+    }
+    let _lock = Lock::take(&server.state_dir.join(lock::SERVER))?;
     let outside = listen(&server).await?;
     let inside = listen_inside(&server)?;
     let tools = Arc::new(tools(&server).await?);
     let queue = Queue::new(Arc::clone(&server), tools.journal.clone());
     let worker = Worker::new(Arc::clone(&tools), queue.clone());
 
+    // What the last run left, before anything new comes in.
+    let open = recovery::left_behind(&tools).await?;
+    let at_gates = landing::left_behind(&worker).await?;
+
     // Pushes are taken from here on; they wait in the queue until recovery is done.
     let answer = answer(worker.clone(), outside, inside);
     let work = async {
-        let resumed = recovery::recover(&tools, &queue)
+        let resumed = recovery::recover(&tools, &queue, open)
             .await
             .map_err(ServeError::Recovery)?;
         tracing::info!(
@@ -78,9 +84,12 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
             "Teal {} is ready", env!("CARGO_PKG_VERSION")
         );
         tell_manager(notify::ready());
+        intake::spool::take_up(&worker).await;
+        tokio::spawn(intake::spool::watch(worker.clone()));
         tokio::spawn(reconcile::watch(Arc::clone(&tools), queue.clone()));
         tokio::spawn(caretaker::watch(Arc::clone(&tools)));
         tokio::spawn(teller::tell(Arc::clone(&tools)));
+        landing::settle(&worker, at_gates);
         worker.work(resumed).await;
         Ok(())
     };

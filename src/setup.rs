@@ -44,8 +44,9 @@ pub struct Prepared {
     pub notes: Vec<String>,
 }
 
-/// Prepares the state folder and every app's repository; what is there already is left as it is.
-pub fn prepare(server: &Server) -> Result<Vec<Prepared>, SetupError> {
+/// Prepares the state folder and every app's repository; what is there already is left as it is. A repository that cannot be
+/// prepared is one app's trouble: the others, and what serves, go on without it.
+pub fn prepare(server: &Server) -> Result<Vec<Result<Prepared, SetupError>>, SetupError> {
     for (dir, mode) in [
         ("", 0o755),
         ("run", 0o755),
@@ -57,11 +58,8 @@ pub fn prepare(server: &Server) -> Result<Vec<Prepared>, SetupError> {
         files::create_dir(&server.state_dir.join(dir), mode)?;
     }
     let hook = hook_program()?;
-    server
-        .apps
-        .values()
-        .map(|app| prepare_app(server, app, &hook))
-        .collect()
+    let apps = server.apps.values();
+    Ok(apps.map(|app| prepare_app(server, app, &hook)).collect())
 }
 
 /// Whether every environment can run as the user that it names. Only the server itself has to be able to.

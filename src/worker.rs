@@ -12,7 +12,7 @@ use crate::system::clock;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 /// How long a deployment whose journal could not be written waits before it is put in order.
@@ -25,6 +25,14 @@ pub struct Worker {
     queue: Queue,
     running: Arc<Mutex<HashMap<EnvId, Running>>>,
     preparing: Arc<Mutex<HashMap<EnvId, Preparing>>>,
+    warm: Arc<Mutex<HashMap<EnvId, Warm>>>,
+}
+
+/// Until when an old color is kept, by the clock and by the time that passes, which nobody puts forward or back.
+#[derive(Clone, Copy)]
+struct Warm {
+    until_ms: i64,
+    end: Instant,
 }
 
 /// What is made ready in an environment while nothing is deployed there.
@@ -64,6 +72,7 @@ impl Worker {
             queue,
             running: Arc::default(),
             preparing: Arc::default(),
+            warm: Arc::default(),
         }
     }
 
@@ -196,7 +205,21 @@ impl Worker {
             return Ok(None);
         }
         let standing = self.tools.journal.standing(&env.id).await?;
-        Ok(standing.warm_until_ms.map(time_until))
+        let Some(until_ms) = standing.warm_until_ms else {
+            return Ok(None);
+        };
+        let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = warm.get(&env.id).filter(|known| known.until_ms == until_ms);
+        let end = match known {
+            Some(known) => known.end,
+            None => {
+                // A clock that was put back keeps nothing warm for longer than it was meant to be.
+                let end = Instant::now() + time_until(until_ms).min(env.keep_warm);
+                warm.insert(env.id.clone(), Warm { until_ms, end });
+                end
+            }
+        };
+        Ok(Some(end.saturating_duration_since(Instant::now())))
     }
 
     /// Draining takes its time, so it has a task of its own. No deployment of the environment begins meanwhile: it would

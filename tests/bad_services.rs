@@ -79,6 +79,34 @@ fn one_that_dies_with_its_first_answer() {
 }
 
 #[test]
+fn one_that_drips_its_body() {
+    named("drip", &["FAILED at health"]);
+}
+
+#[test]
+fn one_that_ignores_the_signal_or_leaves_grandchildren_is_gone_with_its_release() {
+    for fault in ["ignore-term", "grandchild"] {
+        let teal = Teal::shop_with("drain = \"1s\"");
+        let app = teal.client("shop");
+        app.fault(fault);
+        assert_eq!(app.git().push(["production", "main"]).code, 0);
+        assert_eq!(teal.serves(HOST), "v1");
+        app.fault("");
+        for version in ["v2", "v3"] {
+            // The second one needs the slot of the one that misbehaves.
+            app.version(version);
+            let pushed = app.git().push(["production", "main"]);
+            assert_eq!(teal.serves(HOST), version, "{}", pushed.stderr);
+        }
+        let old = |(_, line): &(i32, String)| {
+            line.contains("signal.pause") || line.contains("releases/blue/fault")
+        };
+        let left: Vec<_> = teal.sandbox.processes().into_iter().filter(old).collect();
+        assert!(left.is_empty(), "{fault}: {left:?}");
+    }
+}
+
+#[test]
 fn one_that_leaves_its_process_behind() {
     named("daemonise", &["FAILED at health"]);
 }

@@ -1,6 +1,6 @@
 //! `on_push = "gate"`: the branch moves when the release is live, and not before.
 
-use crate::harness::{App, Daemon, Teal, story};
+use crate::harness::{App, Daemon, LONG, Teal, story, wait_until};
 use nix::sys::signal::Signal;
 
 const HOST: &str = "production.shop.test";
@@ -146,6 +146,66 @@ fn a_pusher_who_is_killed_has_pushed_all_the_same() {
     teal.let_go("build");
     teal.wait_for_states(&["live", "live"]);
     assert_eq!(teal.serves(HOST), "v2");
+    // Also the branch has moved, though nobody was left to move it for.
+    let pushed = Some(app.git().head());
+    wait_until(LONG, "the branch has moved", || {
+        teal.tip("shop", "main") == pushed
+    });
+}
+
+#[test]
+fn a_server_that_dies_before_the_branch_moves_moves_it_when_it_is_back() {
+    for place in ["ref: before", "ref: after"] {
+        let (mut teal, app, _) = live();
+        teal.stop(Signal::SIGTERM);
+        teal.serve_with(&[("TEAL_FAULT_AT", place)]);
+        let commit = app.version("v2");
+        let pushed = app.git().push(["production", "main"]);
+        assert_eq!(pushed.code, 1, "{place}: {}", pushed.stderr);
+        wait_until(LONG, "the server is gone", || {
+            teal.server().ended().is_some()
+        });
+        assert_eq!(teal.serves(HOST), "v2", "{place}");
+        teal.serve();
+        wait_until(LONG, "the branch has moved", || {
+            teal.tip("shop", "main").as_ref() == Some(&commit)
+        });
+        // Nothing is deployed again for it, now or at the next start.
+        teal.stop(Signal::SIGTERM);
+        teal.serve();
+        assert_eq!(teal.states(), ["live", "live"], "{place}");
+        assert_eq!(teal.serves(HOST), "v2", "{place}");
+    }
+}
+
+#[test]
+fn a_push_through_two_gates_that_the_server_did_not_survive_is_taken_back_from_the_first() {
+    let mut teal = Teal::plan()
+        .environment("shop", "production", "on_push = \"gate\"")
+        .environment("shop", "second", "on_push = \"gate\"\nbranch = \"main\"")
+        .start();
+    let app = teal.client("shop");
+    assert_eq!(app.git().push(["production", "main"]).code, 0);
+    let first = teal.tip("shop", "main");
+    let waits = format!(
+        "[ $TEAL_ENVIRONMENT = production ] || {{ {}; }}",
+        teal.waiting("second")
+    );
+    app.recipe(&format!("[migrate]\ncommand = \"{waits}\""));
+    app.version("v2");
+    let mut command = app.git().command();
+    command.args(["push", "production", "main"]);
+    let mut pushing = Daemon::spawn("git push", &mut command);
+    teal.wait_for_waiting("second");
+    assert_eq!(teal.serves(HOST), "v2");
+    teal.stop(Signal::SIGKILL);
+    pushing.says("[remote rejected] main -> main (Teal stopped");
+    teal.let_go("second");
+    teal.serve();
+    teal.wait_for_states(&["live", "live", "live", "interrupted", "live"]);
+    assert_eq!(teal.tip("shop", "main"), first);
+    assert_eq!(teal.serves(HOST), "v1");
+    assert_eq!(teal.serves("second.shop.test"), "v1");
 }
 
 #[test]

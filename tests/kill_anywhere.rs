@@ -3,7 +3,7 @@
 //!
 //! The suite tries some of the instants, chosen by a printed seed; `scripts/faults.sh` tries all of them.
 
-use crate::harness::{App, LONG, Teal, get, seed, wait_until};
+use crate::harness::{App, Daemon, LONG, Teal, get, seed, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fs;
@@ -22,7 +22,7 @@ fn prepared() -> (Teal, App) {
     (teal, app)
 }
 
-fn is_over(one: &Value) -> bool {
+pub fn is_over(one: &Value) -> bool {
     let open = [
         "waiting",
         "queued",
@@ -35,14 +35,15 @@ fn is_over(one: &Value) -> bool {
 }
 
 /// The places that a whole deployment passes, by name.
-fn places() -> Vec<String> {
+pub fn places() -> Vec<String> {
     let (mut teal, app) = prepared();
     let trace = teal.sandbox.join("trace");
     teal.serve_with(&[("TEAL_FAULT_TRACE", trace.to_str().unwrap())]);
     app.git().push(["production", "main"]);
     assert_eq!(teal.serves(HOST), "v2");
     let text = fs::read_to_string(trace).unwrap();
-    text.lines().map(str::to_owned).collect()
+    let name = |line: &str| line.split_once(' ').map_or("", |(_, name)| name).to_owned();
+    text.lines().map(name).collect()
 }
 
 fn killed_at(place: usize, name: &str) {
@@ -75,11 +76,13 @@ fn killed_at(place: usize, name: &str) {
         0,
         "killed at place {place} ({name}): {seen:?}"
     );
-    consistent(&teal, &format!("killed at place {place} ({name})"));
+    let when = format!("killed at place {place} ({name})");
+    consistent(&teal, &when);
+    assert_eq!(teal.states().last().unwrap(), "live", "{when}");
 }
 
 /// What is committed, what `current` says and what runs are the same.
-fn consistent(teal: &Teal, when: &str) {
+pub fn consistent(teal: &Teal, when: &str) {
     let status = teal.json(["status"]);
     let env = &status["environments"][0];
     let active = env["active"].as_str().unwrap_or_default();
@@ -91,8 +94,6 @@ fn consistent(teal: &Teal, when: &str) {
         "{when}: {env}"
     );
     let history = teal.history();
-    let last = history.last().unwrap();
-    assert_eq!(last["state"], "live", "{when}: {history:#?}");
     for one in &history {
         let state = one["state"].as_str().unwrap();
         assert!(["live", "interrupted"].contains(&state), "{when}: {one:#}");
@@ -100,7 +101,7 @@ fn consistent(teal: &Teal, when: &str) {
 }
 
 /// All places with `TEAL_FAULTS=all`; else a tenth of them, the same one for the same seed.
-fn chosen(count: usize) -> Vec<usize> {
+pub fn chosen(count: usize) -> Vec<usize> {
     if std::env::var("TEAL_FAULTS").is_ok_and(|which| which == "all") {
         return (1..=count).collect();
     }
@@ -108,14 +109,91 @@ fn chosen(count: usize) -> Vec<usize> {
     (1..=count).skip(start).step_by(10).collect()
 }
 
+/// Kills the server at a place of its first start after the push, then at a later one of the second start, and so on, until
+/// a start is not killed any more: recovery itself is interrupted wherever it is.
+#[test]
+fn a_recovery_that_is_interrupted_again_and_again_converges() {
+    let (mut teal, app) = prepared();
+    let load = teal.load(HOST);
+    load.wait_for_more(20);
+    app.recipe(&format!("[build]\nbuild = \"{}\"", teal.waiting("build")));
+    app.version("v2");
+    teal.serve();
+    let mut command = app.git().command();
+    command.args(["push", "production", "main"]);
+    let mut pushing = Daemon::spawn("git push", &mut command);
+    teal.wait_for_waiting("build");
+    teal.stop(Signal::SIGKILL);
+    pushing.finish();
+    teal.let_go("build");
+    let all = std::env::var("TEAL_FAULTS").is_ok_and(|which| which == "all");
+    let stride = if all { 1 } else { 3 + seed() as usize % 7 };
+    let mut starts = 0;
+    for place in (1..).step_by(stride) {
+        starts += 1;
+        teal.spawn_serve(&[("TEAL_FAULT_AT", &place.to_string())]);
+        wait_until(LONG, "the server ends, or all is over", || {
+            teal.server().ended().is_some() || settled(&teal)
+        });
+        if teal.server().ended().is_none() {
+            break;
+        }
+    }
+    let seen = load.stop();
+    eprintln!(
+        "converged after {starts} starts, stride {stride}: {:?}",
+        teal.states()
+    );
+    assert_eq!(seen.failures(), 0, "{seen:?}");
+    let tries = teal.states().len() - 1;
+    assert!((1..=3).contains(&tries), "{:?}", teal.states());
+    consistent(&teal, "after an interrupted recovery");
+}
+
+/// Whether the server is up and nothing is open any more.
+fn settled(teal: &Teal) -> bool {
+    let history = teal.cli(["history", "-n", "100", "--json"]);
+    let all: Vec<Value> = serde_json::from_str(&history.stdout).unwrap_or_default();
+    teal.log().contains("is ready") && all.len() > 1 && all.iter().all(is_over)
+}
+
+#[test]
+fn what_takes_the_server_down_each_time_is_set_aside_after_three_attempts() {
+    let (mut teal, app) = prepared();
+    app.recipe(&format!("[build]\nbuild = \"{}\"", teal.waiting("build")));
+    app.version("v2");
+    teal.serve();
+    let mut command = app.git().command();
+    command.args(["push", "production", "main"]);
+    let mut pushing = Daemon::spawn("git push", &mut command);
+    for _ in 0..3 {
+        teal.wait_for_waiting("build");
+        teal.stop(Signal::SIGKILL);
+        // The build ends with the server that wanted it; the file would tell the next one's too early.
+        fs::remove_file(teal.sandbox.join("build-waits")).unwrap();
+        teal.serve();
+    }
+    pushing.finish();
+    teal.wait_for_states(&["live", "interrupted", "interrupted", "interrupted"]);
+    assert_eq!(teal.serves(HOST), "v1");
+    let told = teal.failures();
+    let cause = told[0]["cause"].as_str().unwrap();
+    assert!(cause.contains("set aside") && told.len() == 1, "{told:#?}");
+    // Nobody but a person takes it up again.
+    teal.stop(Signal::SIGTERM);
+    teal.serve();
+    assert_eq!(teal.states().len(), 4);
+    teal.let_go("build");
+    teal.cli(["deploy", "production"]).ok();
+    assert_eq!(teal.serves(HOST), "v2");
+}
+
 #[test]
 fn a_kill_at_any_place_loses_nothing_and_converges() {
     let places = places();
     assert!(places.len() > 40, "{places:?}");
     for place in chosen(places.len()) {
-        let name = places[place - 1]
-            .split_once(' ')
-            .map_or("", |(_, name)| name);
+        let name = &places[place - 1];
         eprintln!("place {place} of {}: {name}", places.len());
         killed_at(place, name);
     }

@@ -149,7 +149,11 @@ fn a_replay_under_another_id_deploys_the_present_tip_only() {
     assert_eq!(world.teal.serves(HOST), "v2");
     // An old delivery can never bring an old commit back.
     world.send(&world.delivery("refs/heads/main", &first).id(4));
-    world.teal.wait_for_states(&["live", "live", "live"]);
+    // Neither does it have the release that serves made once more.
+    world.teal.wait_for_states(&["live", "live", "cancelled"]);
+    let failures = world.teal.failures();
+    let cause = failures[0]["cause"].as_str().unwrap();
+    assert!(cause.contains("which serves already"), "{cause}");
     assert_eq!(world.teal.serves(HOST), "v2");
 }
 
@@ -162,8 +166,7 @@ fn deliveries_out_of_order_end_with_the_newest_commit() {
     world.send(&world.delivery("refs/heads/main", &second).id(2));
     world.teal.wait_for_states(&["live"]);
     world.send(&world.delivery("refs/heads/main", &first).id(1));
-    let settled = || world.teal.states().iter().all(|state| state == "live");
-    crate::harness::wait_until(crate::harness::LONG, "all is live", settled);
+    world.teal.wait_for_states(&["live", "cancelled"]);
     assert_eq!(world.teal.serves(HOST), "v2");
 }
 

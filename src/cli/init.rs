@@ -40,7 +40,8 @@ pub(super) fn run(cli: &Cli, args: &Init, screen: &mut Screen) -> Result<Code, C
         let name = args.name.as_deref();
         name.is_none_or(|name| name == prepared.app.as_str())
     };
-    let mut prepared = setup::prepare(&server)?;
+    let prepared: Result<Vec<Prepared>, _> = setup::prepare(&server)?.into_iter().collect();
+    let mut prepared = prepared?;
     prepared.retain(is_asked);
     if screen.json {
         return document(&server, &prepared, screen);

@@ -79,6 +79,7 @@ pub(super) fn environment(env: &str, slots: Vec<SlotStatus>) -> EnvironmentStatu
         hold: None,
         open: Vec::new(),
         last: None,
+        desired: None,
         warnings: Vec::new(),
     }
 }

@@ -46,6 +46,10 @@ pub(super) async fn run(
     for line in warnings(&seen) {
         screen.line(&line);
     }
+    if let Some(holder) = &status.lock {
+        let text = format!("Teal {} runs as {holder}", status.version);
+        screen.line(&cell(Tone::Quiet, text));
+    }
     Ok(Code::Done)
 }
 
@@ -98,10 +102,24 @@ fn table(seen: &[Seen], builds: &Builds, now_ms: i64) -> Table {
             .flat_map(|deployment| running(deployment, builds, now_ms));
         let hold = status.hold.as_ref();
         let hold = hold.map(|hold| plain(format!("  {}", one_line(hold, 200))));
-        let open = hold.into_iter().chain(open);
+        let open = hold.into_iter().chain(open).chain(apart(status));
         table.row(cells, open.chain(last(status, now_ms)).collect());
     }
     table
+}
+
+/// What is pushed and does not serve, although nothing is under way: it failed, or was rolled back.
+fn apart(status: &EnvironmentStatus) -> Option<Line> {
+    let desired = status.desired.as_ref()?;
+    if desired.serves || !status.open.is_empty() || status.active.is_none() {
+        return None;
+    }
+    let name = desired.ref_name.trim_start_matches("refs/heads/");
+    let name = one_line(name.trim_start_matches("refs/"), 60);
+    Some(plain(format!(
+        "  {name} is at {}, which does not serve",
+        desired.commit.short()
+    )))
 }
 
 fn state(status: &EnvironmentStatus) -> Line {

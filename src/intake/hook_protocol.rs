@@ -41,6 +41,9 @@ pub struct Pushed {
     /// Whether all refs are to move or none.
     #[serde(default)]
     pub atomic: bool,
+    /// The push's own name: handed over twice, it is deployed once.
+    #[serde(default)]
+    pub id: String,
 }
 
 /// One ref of a push.

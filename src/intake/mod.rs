@@ -2,12 +2,13 @@
 //! as plain words of the domain; nothing of a forge's own format goes further in.
 //!
 //! [`body`] reads a request within its limits, [`webhook`] says what it means, with one file per forge behind it.
-//! [`hook_protocol`] is what `teal-hook` and the server say to each other, and [`gates`] is what the hook knows while the
-//! server is down.
+//! [`hook_protocol`] is what `teal-hook` and the server say to each other, [`gates`] is what the hook knows while the
+//! server is down, and [`spool`] is where it keeps what it could not say.
 
 pub mod body;
 pub mod gates;
 pub mod hook_protocol;
+pub mod spool;
 pub mod webhook;
 
 mod budget;

@@ -11,6 +11,7 @@ use crate::web::stream::{Gone, Lines};
 /// pusher watches all of it.
 pub(super) async fn report(received: Received, mut lines: Lines) -> Result<(), Gone> {
     let mut begun = Vec::new();
+    received.settle().await;
     for update in &received.updates {
         let shown = shown_ref(&update.ref_name);
         let Some(commit) = target(update) else {
@@ -54,9 +55,11 @@ pub(super) async fn report(received: Received, mut lines: Lines) -> Result<(), G
         match received
             .worker
             .queue()
-            .accept(received.push(update, commit), None, |env| {
-                permits.has(&env.id)
-            })
+            .accept(
+                received.push(update, commit),
+                received.delivery(update),
+                |env| permits.has(&env.id),
+            )
             .await
         {
             Ok(Accepted::Deployments(made)) => {
@@ -65,11 +68,11 @@ pub(super) async fn report(received: Received, mut lines: Lines) -> Result<(), G
             }
             Ok(Accepted::Nothing(why)) => say(&mut lines, why).await?,
             Err(error) => {
-                say(
-                    &mut lines,
-                    format!("{shown} landed, but its deployment could not be stored: {error}"),
-                )
-                .await?;
+                let told =
+                    format!("{shown} landed, but its deployment could not be stored: {error}");
+                say(&mut lines, told).await?;
+                // An answer that breaks off makes the hook keep the push for later.
+                return Err(Gone);
             }
         }
     }

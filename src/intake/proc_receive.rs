@@ -4,13 +4,16 @@ use super::received::{Received, in_words};
 use super::verdict::{Judged, one_line, verdict};
 use super::watching::{say, watch};
 use crate::config::Environment;
-use crate::domain::{CommitId, Kind, Origin};
+use crate::domain::{CommitId, DeploymentId, Kind, Origin};
+use crate::landing::{Gate, LandingError};
 use crate::queue::{Wish, shown_ref};
+use crate::store::landings::Landing;
 use crate::web::stream::{Gone, Lines};
 
 /// `proc-receive`: the refs have not moved yet. Each gets its verdict, in git's order.
 pub(super) async fn judge(received: Received, mut lines: Lines) -> Result<(), Gone> {
     let mut falls_through = Vec::new();
+    received.settle().await;
     for update in &received.updates {
         let judged = match update.ref_name.strip_prefix(DEPLOY_REFS) {
             _ if let Some(why) = received.beyond(update) => Some(Err(why)),
@@ -80,7 +83,8 @@ async fn redeploy(
     deploy_and_wait(received, env, update, commit, lines).await
 }
 
-/// Deploys to every gated environment that the ref maps to; the ref moves when all of them are live.
+/// Deploys to every gated environment that the ref maps to; the ref moves when all of them are live. A pusher who goes
+/// away meanwhile changes nothing of that.
 async fn gate(
     received: &Received,
     update: &Update,
@@ -90,67 +94,99 @@ async fn gate(
     let (false, Some(commit)) = (gates.is_empty(), received.commit(update)) else {
         return Ok(None);
     };
-    for (nth, env) in gates.iter().enumerate() {
-        let live = deploy_and_wait(received, env, update, commit.clone(), lines).await?;
+    for env in &gates {
+        if let Some(why) = held(received, &wish(received, env, update, &commit)).await {
+            return Ok(Some(Err(why)));
+        }
+    }
+    let landing = match landing(received, update, &gates, &commit) {
+        Ok(landing) => landing,
+        Err(why) => return Ok(Some(Err(why))),
+    };
+    let gate = match Gate::begin(&received.worker, landing).await {
+        Ok(gate) => gate,
+        Err(error) => return Ok(Some(Err(error.to_string()))),
+    };
+    for env in &gates {
+        let live = match received.permit(env, update).await {
+            Ok(permit) => match gate.deploy(wish(received, env, update, &commit)).await {
+                Ok(queued) => {
+                    permit.made(queued.id).await;
+                    follow(received, queued.id, lines).await
+                }
+                Err(error) => Err(error.to_string()),
+            },
+            Err(error) => Err(in_words(&error)),
+        };
         if live.is_err() {
-            go_back(received, &gates[..nth], lines).await?;
+            if let Err(error) = gate.take_back().await {
+                said_if_heard(lines, format!("going back: {error}")).await;
+            }
             return Ok(Some(live));
         }
     }
-    Ok(Some(move_ref(received, update, &gates, lines).await?))
+    let Err(error) = gate.land().await else {
+        return Ok(Some(Ok(())));
+    };
+    let shown = shown_ref(&update.ref_name);
+    said_if_heard(
+        lines,
+        format!("{shown} could not be moved ({error}); going back"),
+    )
+    .await;
+    Ok(Some(Err(match error {
+        LandingError::NotMoved(_) => "another push was faster: fetch, then push again".to_owned(),
+        other => other.to_string(),
+    })))
 }
 
-/// The ref moves by compare-and-swap. Who lost the race against another push serves nothing of it.
-async fn move_ref(
+/// What the journal keeps of the push.
+fn landing(
     received: &Received,
     update: &Update,
     gates: &[Environment],
-    lines: &mut Lines,
-) -> Result<Judged, Gone> {
-    let moved = || {
-        let old = update
-            .old
-            .parse()
-            .map_err(|_| "git gave no old value".to_owned())?;
-        let new = update
-            .new
-            .parse()
-            .map_err(|_| "git gave no new value".to_owned())?;
-        let repo = received
-            .worker
-            .tools()
-            .repo(&received.app)
-            .map_err(|e| e.to_string())?;
-        repo.compare_and_swap_ref(&update.ref_name, &old, &new)
-            .map_err(|e| e.to_string())
+    commit: &CommitId,
+) -> Result<Landing, String> {
+    let value = |text: &str, which: &str| {
+        let read = text.parse();
+        read.map_err(|_| {
+            format!(
+                "git gave no {which} value of {}",
+                shown_ref(&update.ref_name)
+            )
+        })
     };
-    let Err(why) = moved() else { return Ok(Ok(())) };
-    say(
-        lines,
-        format!(
-            "{} moved meanwhile ({why}); going back",
-            shown_ref(&update.ref_name)
-        ),
-    )
-    .await?;
-    go_back(received, gates, lines).await?;
-    Ok(Err(
-        "another push was faster: fetch, then push again".to_owned()
-    ))
+    Ok(Landing {
+        app: received.app.name.clone(),
+        ref_name: update.ref_name.clone(),
+        old: value(&update.old, "old")?,
+        new: value(&update.new, "new")?,
+        commit: commit.clone(),
+        by: received.by().to_owned(),
+        wanted: gates.iter().map(|env| env.id.clone()).collect(),
+        deployments: Vec::new(),
+    })
 }
 
-/// Takes a push that is rejected after all out of the environments where it is live already.
-async fn go_back(
-    received: &Received,
-    gates: &[Environment],
-    lines: &mut Lines,
-) -> Result<(), Gone> {
-    for env in gates {
-        if let Err(error) = received.worker.rollback(&env.id, None, received.by()).await {
-            say(lines, format!("{}: {error}", env.id)).await?;
-        }
+/// Says it to a pusher who may be gone.
+async fn said_if_heard(lines: &mut Lines, text: String) {
+    let _ = say(lines, text).await;
+}
+
+fn wish(received: &Received, env: &Environment, update: &Update, commit: &CommitId) -> Wish {
+    Wish {
+        env: env.id.clone(),
+        kind: Kind::Deploy,
+        commit: commit.clone(),
+        ref_name: update.ref_name.clone(),
+        by: received.by().to_owned(),
+        origin: Origin::Hook,
+        mode: received.mode(env),
+        redeploy: true,
+        skip_tests: received.options.skip_tests,
+        retry_of: None,
+        now: received.options.now,
     }
-    Ok(())
 }
 
 async fn deploy_and_wait(
@@ -164,34 +200,31 @@ async fn deploy_and_wait(
         Ok(permit) => permit,
         Err(error) => return Ok(Err(in_words(&error))),
     };
-    let wish = Wish {
-        env: env.id.clone(),
-        kind: Kind::Deploy,
-        commit,
-        ref_name: update.ref_name.clone(),
-        by: received.by().to_owned(),
-        origin: Origin::Hook,
-        mode: received.mode(env),
-        redeploy: true,
-        skip_tests: received.options.skip_tests,
-        retry_of: None,
-        now: received.options.now,
-    };
-    // The connection that asks would have to stay open for as long as a freeze lasts.
-    if !wish.now
-        && let Ok(Some(hold)) = received.worker.queue().hold(&wish.env).await
-    {
-        let why = format!("{} is {hold}; push again then, or with -o now", wish.env);
-        return Ok(Err(one_line(&why)));
+    let wish = wish(received, env, update, &commit);
+    if let Some(why) = held(received, &wish).await {
+        return Ok(Err(why));
     }
-    let queued = match received.worker.queue().ask(wish).await {
-        Ok(queued) => queued,
-        Err(error) => return Ok(Err(error.to_string())),
-    };
-    permit.made(queued.id).await;
-    // A pusher who has gone away changes nothing: the verdict is still to be found.
-    let watched = watch(&received.worker, queued.id, lines).await;
-    let ended = verdict(&received.worker, queued.id).await;
-    watched?;
-    Ok(ended)
+    Ok(match received.worker.queue().ask(wish).await {
+        Ok(queued) => {
+            permit.made(queued.id).await;
+            follow(received, queued.id, lines).await
+        }
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// Why the wish would have to wait: the connection that asks would have to stay open for as long as a freeze lasts.
+async fn held(received: &Received, wish: &Wish) -> Option<String> {
+    if wish.now {
+        return None;
+    }
+    let hold = received.worker.queue().hold(&wish.env).await.ok()??;
+    let why = format!("{} is {hold}; push again then, or with -o now", wish.env);
+    Some(one_line(&why))
+}
+
+/// Tells a deployment to its end. A pusher who has gone away changes nothing: the verdict is still to be found.
+async fn follow(received: &Received, id: DeploymentId, lines: &mut Lines) -> Judged {
+    let _ = watch(&received.worker, id, lines).await;
+    verdict(&received.worker, id).await
 }

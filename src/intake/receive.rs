@@ -59,7 +59,7 @@ async fn receive(
 
 async fn accept(worker: &Worker, delivery: webhook::Delivery) -> Response {
     let push = match &delivery.meaning {
-        Meaning::Push(push) => push.clone(),
+        Meaning::Push(push) => peeled(worker, push.clone()),
         Meaning::Ping => {
             return say(
                 StatusCode::OK,
@@ -93,6 +93,18 @@ async fn accept(worker: &Worker, delivery: webhook::Delivery) -> Response {
             accepted(worker, made, &refused)
         }
         Err(error) => not_stored(&error),
+    }
+}
+
+/// An annotated tag as its commit, where it is known here already: what reconcile has found is the same push.
+fn peeled(worker: &Worker, push: Push) -> Push {
+    let tools = worker.tools();
+    let app = tools.server.apps.get(&push.app);
+    let repo = app.and_then(|app| tools.repo(app).ok());
+    let commit = repo.and_then(|repo| repo.peel_commit(&push.commit).ok().flatten());
+    Push {
+        commit: commit.unwrap_or_else(|| push.commit.clone()),
+        ..push
     }
 }
 

@@ -6,6 +6,7 @@ use crate::access::{AccessError, Permit, Want};
 use crate::config::{App, Environment, OnPush};
 use crate::domain::{Account, Act, Actor, CommitId, Mode, Origin, Push, PushOptions};
 use crate::queue::shown_ref;
+use crate::system::git::Repo;
 use crate::system::users;
 use crate::web::Peer;
 use crate::worker::Worker;
@@ -21,6 +22,7 @@ pub(super) struct Received {
     pub updates: Vec<Update>,
     /// The environments that the pusher's key is limited to.
     only: Option<Vec<String>>,
+    id: String,
 }
 
 /// Checks who pushes, to what, and with which options; a refusal is the whole answer.
@@ -29,7 +31,16 @@ pub(super) fn check(
     peer: &Peer,
     pushed: Pushed,
 ) -> Result<Received, Box<Response>> {
-    let refuse = |status: StatusCode, why: String| Box::new((status, why).into_response());
+    admitted(worker, peer, pushed).map_err(|refusal| Box::new(refusal.into_response()))
+}
+
+/// The same, with the refusal in words.
+pub(super) fn admitted(
+    worker: Worker,
+    peer: &Peer,
+    pushed: Pushed,
+) -> Result<Received, (StatusCode, String)> {
+    let refuse = |status: StatusCode, why: String| (status, why);
     let access = worker.tools().access();
     // Only the user that owns the repositories tells the truth about whose key it is: sshd wrote it down for them.
     let account = match &pushed.user {
@@ -61,6 +72,7 @@ pub(super) fn check(
         actor,
         updates: pushed.updates,
         only: pushed.only,
+        id: pushed.id,
         worker,
         app,
         options,
@@ -68,6 +80,11 @@ pub(super) fn check(
 }
 
 impl Received {
+    /// What makes this push of this ref the same one when it is handed over again.
+    pub(super) fn delivery(&self, update: &Update) -> Option<String> {
+        (!self.id.is_empty()).then(|| format!("push {} {}", self.id, update.ref_name))
+    }
+
     /// What they are called in history.
     pub(super) fn by(&self) -> &str {
         self.actor.name()
@@ -149,6 +166,19 @@ impl Received {
             by: self.by().to_owned(),
             origin: Origin::Hook,
             options: self.options.clone(),
+        }
+    }
+
+    /// Makes what was pushed outlast a power cut before anything is promised of it.
+    pub(super) async fn settle(&self) {
+        let repo_path = self.worker.tools().repo_path(&self.app);
+        let names: Vec<String> = self.updates.iter().map(|u| u.ref_name.clone()).collect();
+        let synced = tokio::task::spawn_blocking(move || {
+            let repo = Repo::open(&repo_path)?;
+            repo.settle(names.iter().map(String::as_str))
+        });
+        if let Ok(Err(error)) = synced.await {
+            tracing::warn!(%error, "a push may not outlast a power cut");
         }
     }
 

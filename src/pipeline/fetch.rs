@@ -4,9 +4,10 @@ use super::outcome::{Done, Stop, Trouble};
 use super::{Run, Tools};
 use crate::config::RepoView;
 use crate::config::{App, Recipe};
-use crate::domain::{CommitId, Origin};
+use crate::domain::{CommitId, Kind, Origin};
 use crate::queue::shown_ref;
 use crate::store::environments::Release;
+use crate::store::tips;
 use crate::system::git::{Fetch, Remote, Repo};
 use crate::system::programs;
 use std::time::Duration;
@@ -56,6 +57,9 @@ async fn bring(run: &mut Run<'_>) -> Result<Done, Stop> {
         why = run.cancel.wait() => return Err(Stop::Cancelled(why)),
     }
     let tip = run.repo()?.remote_tip(&run.deployment.ref_name)?;
+    if let Some(tip) = &tip {
+        unless_it_serves(run, tip)?;
+    }
     match tip {
         Some(tip) if tip == wanted => Ok(Done::Ran(String::new())),
         Some(tip) if run.env.allow.is_some() && !same(run, &wanted, &tip)? => {
@@ -123,6 +127,21 @@ async fn here(run: &mut Run<'_>, wanted: &CommitId) -> Result<Done, Stop> {
     }
 }
 
+/// Nobody who sends an old delivery again has the release that serves made once more.
+fn unless_it_serves(run: &Run<'_>, tip: &CommitId) -> Result<(), Stop> {
+    let serves = run.standing.serving().is_some_and(|now| &now.commit == tip);
+    let by_hand = run.deployment.redeploy
+        || !matches!(run.deployment.origin, Origin::Webhook | Origin::Reconcile);
+    if by_hand || !serves {
+        return Ok(());
+    }
+    Err(Stop::Cancelled(format!(
+        "{} is at {}, which serves already: there is nothing to deploy",
+        shown_ref(&run.deployment.ref_name),
+        tip.short()
+    )))
+}
+
 /// A webhook deploys its ref's present tip only, whatever commit the delivery named: an old or repeated delivery can
 /// never bring an old commit back.
 async fn moved_on(run: &mut Run<'_>, tip: CommitId) -> Result<Done, Stop> {
@@ -151,10 +170,16 @@ async fn set_commit(run: &mut Run<'_>, commit: CommitId) -> Result<(), Stop> {
     if run.deployment.commit != commit {
         run.deployment.commit = commit.clone();
         let id = run.id();
-        let change = run
-            .tools
-            .journal
-            .write(move |entry| entry.change(id, |deployment| deployment.commit = commit));
+        let is_tip = run.deployment.origin != Origin::Cli && run.deployment.kind == Kind::Deploy;
+        let change = run.tools.journal.write(move |entry| {
+            let changed = entry.change(id, |deployment| deployment.commit = commit)?;
+            if is_tip {
+                // What the ref was seen at is what is deployed, not what an older delivery has named.
+                let (env, ref_name) = (&changed.env, &changed.ref_name);
+                tips::put(entry.connection(), env, ref_name, &changed.commit)?;
+            }
+            Ok(())
+        });
         change.await?;
     }
     Ok(())

@@ -18,6 +18,8 @@ pub(super) async fn restore(run: &mut Run<'_>) -> Result<Done, Stop> {
         let backup = shelf.find(&wanted)?;
         let (slot, index) = (slots.slot(color), slots.index(color));
         release::restore(&backup, &slot, &index, &slots.ledger(color))?;
+        // What is about to serve has to be on the disk before the journal says that it does.
+        slots.sync(color)?;
         Ok(backup)
     })
     .await?;

@@ -191,6 +191,11 @@ impl Slots {
         Ok(read.ok().and_then(|_| text.trim().parse().ok()))
     }
 
+    /// Writes everything in a slot to the disk.
+    pub fn sync(&self, color: Color) -> Result<(), SlotError> {
+        Ok(Folder::open(&self.slot(color))?.sync_file_system()?)
+    }
+
     /// Writes the slot's `.build-hash`: from now on the slot holds a finished build of this commit.
     pub fn write_build_hash(&self, color: Color, commit: &CommitId) -> Result<(), SlotError> {
         let folder = Folder::open(&self.slot(color))?;

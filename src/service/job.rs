@@ -185,13 +185,14 @@ struct Running {
 }
 
 async fn start(exe: &Path, mut order: Vec<u8>) -> io::Result<Running> {
-    let mut supervisor = Command::new(exe)
+    let mut program = Command::new(exe);
+    program
         .args(["supervise", "job"])
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
+        .stderr(Stdio::null());
+    let mut supervisor = process::spawn(&mut program)?;
     let missing = || io::Error::other("a pipe is missing");
     let mut lifeline = supervisor.stdin.take().ok_or_else(missing)?;
     let output = supervisor.stdout.take().ok_or_else(missing)?;

@@ -64,9 +64,9 @@ impl Service {
                 Ok(place) => place,
                 Err(error) => return Exit::unknown(error.to_string()),
             };
-            if let Ok(stream) = talk::connect(&place.socket())
-                && let Ok(Reply::Exited { count, ended }) =
-                    talk::converse(stream, &Order::Watch { after }).await
+            let watch = Order::Watch { after };
+            if let Ok(Reply::Exited { count, ended }) =
+                talk::converse(&place.socket(), &watch).await
             {
                 self.seen.store(count, Ordering::Release);
                 return ended.exit;

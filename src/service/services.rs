@@ -145,11 +145,8 @@ impl Services {
         patience: Duration,
     ) -> Result<Reply, Unasked> {
         let place = self.place(key).map_err(|_| Unasked::Nobody)?;
-        let asked = async {
-            let stream = talk::connect(&place.socket())?;
-            talk::converse(stream, order).await
-        };
-        match tokio::time::timeout(patience, asked).await {
+        let socket = place.socket();
+        match tokio::time::timeout(patience, talk::converse(&socket, order)).await {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(_)) => Err(Unasked::Nobody),
             Err(_) => Err(Unasked::NoAnswer),

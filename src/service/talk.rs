@@ -1,12 +1,12 @@
 //! Words to and from supervisors.
 
 use super::wire::{Hello, Order, Reply};
-use crate::system::socket;
+use crate::system::process;
+use crate::system::socket::{self, Weight};
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
 
 /// Why there is no answer to an order.
 pub(super) enum Unasked {
@@ -16,34 +16,30 @@ pub(super) enum Unasked {
     NoAnswer,
 }
 
-/// Opens a supervisor's socket.
-pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
-    let stream = socket::connect(path)?;
-    stream.set_nonblocking(true)?;
-    UnixStream::from_std(stream)
-}
-
-/// One order, one answer.
-pub(super) async fn converse(mut stream: UnixStream, order: &Order) -> io::Result<Reply> {
+/// One order to the supervisor at this socket, one answer.
+pub(super) async fn converse(supervisor: &Path, order: &Order) -> io::Result<Reply> {
     let mut line = serde_json::to_vec(order)?;
     line.push(b'\n');
-    stream.write_all(&line).await?;
-    let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer).await?;
+    let weight = match order {
+        Order::KeepAlive { .. } | Order::Stop { .. } => Weight::Acts,
+        Order::Status | Order::Tree | Order::Watch { .. } => Weight::Asks,
+    };
+    let answer = socket::converse(supervisor, &line, weight).await?;
     serde_json::from_str(&answer).map_err(io::Error::from)
 }
 
 /// Runs `teal supervise <mode> <dir>` with this input, and reads its first word.
 pub(super) async fn hear(exe: &Path, mode: &str, dir: &Path, input: &[u8]) -> io::Result<Hello> {
-    let mut child = tokio::process::Command::new(exe)
+    let mut program = tokio::process::Command::new(exe);
+    program
         .args(["supervise", mode])
         .arg(dir)
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
+        .stderr(Stdio::null());
+    let mut child = process::spawn(&mut program)?;
     if let Some(mut stdin) = child.stdin.take() {
         // One that ended before reading says why on its output.
         let _ = stdin.write_all(input).await;

@@ -95,6 +95,8 @@ fn commit_together(connection: &Connection, first: Job, inbox: &Receiver<Job>) {
     let mut next = Some(first);
     while let Some(job) = next.take() {
         answers.push(match &begun {
+            // A full disk makes SQLite give up the whole transaction: whoever comes next must not write outside of one.
+            Ok(()) if connection.is_autocommit() => job(Err(StoreError::Full)).1,
             Ok(()) => in_savepoint(connection, job),
             Err(error) => job(Err(error.clone())).1,
         });

@@ -8,10 +8,12 @@ pub mod environments;
 pub mod events;
 pub mod freezes;
 pub mod keys;
+pub mod landings;
 mod lane;
 pub mod passed_over;
 pub mod pushes;
 mod schema;
+pub mod tips;
 
 pub use lane::Handed;
 use lane::Lane;
@@ -50,6 +52,11 @@ pub enum StoreError {
     /// A row holds what this Teal cannot read.
     #[error("the database holds something unreadable: {0}")]
     Content(String),
+    /// The transaction was given up for another one's sake.
+    #[error(
+        "the database gave up a transaction, as a rule because the disk is full: free some space, then try again"
+    )]
+    Full,
     /// The database's thread is gone: the server is stopping.
     #[error("the database is closed: the server is stopping")]
     Closed,
@@ -72,6 +79,7 @@ impl Store {
     /// Opens the database file, creating it or migrating it forward where needed; a copy is made before a migration.
     pub fn open(path: &Path) -> Result<Store, StoreError> {
         let writing = connect(path)?;
+        is_whole(&writing, path)?;
         schema::migrate(&writing, path)?;
         let reading = connect(path)?;
         reading.pragma_update(None, "query_only", true)?;
@@ -132,13 +140,55 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "foreign_keys", true)?;
         Ok(connection)
     };
-    open(path).map_err(|error| StoreError::Open {
-        path: path.to_owned(),
-        why: format!(
-            "{error}. If the disk is full, free some space and start again; if the file is damaged, run `sqlite3 {0} .recover`, or move it away to start anew: releases, proxy and services are kept apart from it",
-            path.display()
+    open(path).map_err(|error| unusable(path, &error))
+}
+
+/// Nothing is decided from a damaged file.
+fn is_whole(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let check = || connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match check() {
+        Ok(verdict) if verdict == "ok" => Ok(()),
+        Ok(verdict) => Err(StoreError::Open {
+            path: path.to_owned(),
+            why: format!("it is damaged ({}). {}", one_line(&verdict), repair(path)),
+        }),
+        Err(error) => Err(unusable(path, &error)),
+    }
+}
+
+fn unusable(path: &Path, error: &rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode::{
+        DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase,
+    };
+    let shown = path.display();
+    let next = match error.sqlite_error_code() {
+        Some(DatabaseBusy | DatabaseLocked) => {
+            format!(
+                "another program has it open: `fuser -v {shown}` names it; stop it and start again"
+            )
+        }
+        Some(DatabaseCorrupt | NotADatabase) => repair(path),
+        Some(DiskFull) => "free some space and start again".to_owned(),
+        _ => format!(
+            "if the disk is full, free some space and start again; if the file is damaged: {}",
+            repair(path)
         ),
-    })
+    };
+    StoreError::Open {
+        path: path.to_owned(),
+        why: format!("{}. {next}", one_line(&error.to_string())),
+    }
+}
+
+fn repair(path: &Path) -> String {
+    let shown = path.display();
+    format!(
+        "keep a copy, then run `sqlite3 {shown} .recover | sqlite3 {shown}.new` and put the new file in its place, or move it away to start anew; proxy and services are kept apart from it and go on"
+    )
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Reads a JSON column.

@@ -83,6 +83,19 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE INDEX audit_by_env ON audit (env, seq);
 ",
+    "
+CREATE TABLE landings (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    body TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE tips (
+    env       TEXT NOT NULL,
+    ref_name  TEXT NOT NULL,
+    commit_id TEXT NOT NULL,
+    PRIMARY KEY (env, ref_name)
+) STRICT;
+",
 ];
 
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {

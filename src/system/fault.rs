@@ -1,19 +1,20 @@
-//! Places where a test ends this process as a power cut would: before and after each write that something hangs on. They
-//! are only there in builds with debug assertions; a release has none of it.
+//! Places where a test ends this process as a power cut would: before and after each write that something hangs on, and
+//! each act that another process carries out. They are only there in builds with debug assertions; a release has none of it.
 
-/// A place to end. With `TEAL_FAULT_AT=<n>` the n-th place that is passed is the last thing this process does; with
-/// `TEAL_FAULT_TRACE=<file>` each place that is passed is added to the file.
+/// A place to end. With `TEAL_FAULT_AT=<n>` the n-th place that is passed is the last thing this process does, with
+/// `TEAL_FAULT_AT=<name>` the first one of that name; with `TEAL_FAULT_TRACE=<file>` each place that is passed is added to
+/// the file.
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {
     use std::io::Write;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    static AT: OnceLock<Option<u64>> = OnceLock::new();
+    static AT: OnceLock<Option<String>> = OnceLock::new();
     static TRACE: OnceLock<Option<String>> = OnceLock::new();
     static PASSED: AtomicU64 = AtomicU64::new(0);
 
-    let at = AT.get_or_init(|| std::env::var("TEAL_FAULT_AT").ok()?.parse().ok());
+    let at = AT.get_or_init(|| std::env::var("TEAL_FAULT_AT").ok());
     let trace = TRACE.get_or_init(|| std::env::var("TEAL_FAULT_TRACE").ok());
     if at.is_none() && trace.is_none() {
         return;
@@ -29,7 +30,8 @@ pub fn point(name: &str) {
             let _ = writeln!(log, "{passed} {name}");
         }
     }
-    if *at == Some(passed) {
+    let is_meant = |at: &String| *at == name || *at == passed.to_string();
+    if at.as_ref().is_some_and(is_meant) {
         let own = nix::unistd::Pid::this();
         let _ = nix::sys::signal::kill(own, nix::sys::signal::Signal::SIGKILL);
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// What went wrong with which path.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {act} {}: {source}", path.display())]
+#[error("cannot {act} {}: {source}{}", path.display(), room(path, source))]
 pub struct FileError {
     /// What was tried: "write", "create", "read".
     pub act: &'static str,
@@ -17,6 +17,26 @@ pub struct FileError {
     /// What the system said.
     #[source]
     pub source: io::Error,
+}
+
+/// How much room there is where there was not enough.
+fn room(path: &Path, source: &io::Error) -> String {
+    let is_full = matches!(
+        source.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    );
+    let free = || {
+        let place = path.ancestors().find(|place| place.exists())?;
+        rustix::fs::statvfs(place).ok()
+    };
+    match free().filter(|_| is_full) {
+        Some(free) => format!(
+            " ({} MB and {} inodes are free there)",
+            free.f_bavail.saturating_mul(free.f_frsize) / 1_000_000,
+            free.f_favail
+        ),
+        None => String::new(),
+    }
 }
 
 /// Adds the act and the path to an I/O error.

@@ -1,11 +1,13 @@
 //! Unix sockets at paths of any length. The kernel takes 107 bytes; `/proc/self/fd/<folder>/<name>` names the same socket
 //! through an opened folder and always fits.
 
+use super::fault;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 /// Listens at `path`. A socket that a dead process left there is replaced; one that somebody still answers on is an
 /// [`io::ErrorKind::AddrInUse`].
@@ -26,6 +28,32 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 /// Connects to the socket at `path`.
 pub fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(Place::of(path)?.short())
+}
+
+/// Whether what is asked changes anything where it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// A question.
+    Asks,
+    /// An order.
+    Acts,
+}
+
+/// One line to whoever listens at `path`, and the line that comes back; empty when the other end closed without one.
+pub async fn converse(path: &Path, line: &[u8], weight: Weight) -> io::Result<String> {
+    if weight == Weight::Acts {
+        fault::point("order: before");
+    }
+    let stream = connect(path)?;
+    stream.set_nonblocking(true)?;
+    let mut stream = tokio::net::UnixStream::from_std(stream)?;
+    stream.write_all(line).await?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).await?;
+    if weight == Weight::Acts {
+        fault::point("order: after");
+    }
+    Ok(answer)
 }
 
 /// A socket's folder, held open, and its name therein.

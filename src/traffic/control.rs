@@ -2,13 +2,13 @@
 
 use super::Measure;
 use crate::domain::{Color, EnvId};
-use crate::system::socket;
+use crate::system::socket::{self, Weight};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
 /// What a proxy can be asked.
@@ -113,16 +113,13 @@ pub fn build_of(program: &Path) -> io::Result<String> {
 
 /// Asks the proxy at this socket, and waits for its answer for so long.
 pub async fn ask(path: &Path, command: &Command, within: Duration) -> io::Result<Reply> {
-    let conversation = async {
-        let stream = socket::connect(path)?;
-        stream.set_nonblocking(true)?;
-        let mut stream = UnixStream::from_std(stream)?;
-        stream.write_all(&line(command)?).await?;
-        let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer).await?;
-        read(&answer)
+    let weight = match command {
+        Command::Reload => Weight::Acts,
+        _ => Weight::Asks,
     };
-    tokio::time::timeout(within, conversation).await?
+    let asked = line(command)?;
+    let conversation = socket::converse(path, &asked, weight);
+    read(&tokio::time::timeout(within, conversation).await??)
 }
 
 /// Waits until whoever listens at this path is gone: the kernel closes its sockets at that moment. Returns at once when

@@ -7,6 +7,7 @@ use super::{STATE_FILE, TrafficError};
 use crate::config;
 use crate::domain::{Color, EnvId};
 use crate::system::files::{self, AtPath};
+use crate::system::process;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::SocketAddr;
@@ -192,7 +193,7 @@ impl Embedded {
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(TrafficError::Program)?)
             .stderr(log.try_clone().map_err(TrafficError::Program)?);
-        program.spawn().map_err(TrafficError::Program)
+        process::spawn(&mut program).map_err(TrafficError::Program)
     }
 
     fn log_file(&self) -> Result<File, TrafficError> {

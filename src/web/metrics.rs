@@ -1,7 +1,9 @@
 //! `GET /metrics`: deployments and the proxy's counters, in the text format of Prometheus.
 
 use super::Refusal;
-use crate::domain::EnvId;
+use super::api::desired;
+use crate::domain::{CommitId, EnvId};
+use crate::pipeline::Tools;
 use crate::store::deployments;
 use crate::worker::Worker;
 use axum::extract::State;
@@ -21,6 +23,7 @@ pub(super) async fn metrics(State(worker): State<Worker>) -> Result<impl IntoRes
         .await
         .map_err(Refusal::internal)?;
     let mut text = of_deployments(&counts);
+    text.push_str(&of_wishes(&compared(tools).await?));
     match tools.traffic.metrics().await {
         Ok(Some(proxy)) => {
             text.push_str(&up(true));
@@ -34,6 +37,71 @@ pub(super) async fn metrics(State(worker): State<Worker>) -> Result<impl IntoRes
         }
     }
     Ok(([(CONTENT_TYPE, TEXT)], text))
+}
+
+/// What an environment should serve, and what it does.
+struct Compared {
+    env: EnvId,
+    desired: Option<CommitId>,
+    serving: Option<CommitId>,
+}
+
+async fn compared(tools: &Tools) -> Result<Vec<Compared>, Refusal> {
+    let mut compared = Vec::new();
+    for env in tools.server.environments() {
+        let standing = tools.journal.standing(&env.id).await?;
+        compared.push(Compared {
+            env: env.id.clone(),
+            desired: desired(tools, env, &standing).map(|desired| desired.commit),
+            serving: standing.serving().map(|release| release.commit.clone()),
+        });
+    }
+    Ok(compared)
+}
+
+/// The two commits by name, and their difference as a number that can be watched.
+fn of_wishes(compared: &[Compared]) -> String {
+    let mut text = String::new();
+    let info =
+        |text: &mut String, name: &str, help: &str, of: fn(&Compared) -> &Option<CommitId>| {
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+            for one in compared {
+                if let Some(commit) = of(one) {
+                    let (app, env) = (&one.env.app, &one.env.env);
+                    let _ = writeln!(
+                        text,
+                        "{name}{{app=\"{app}\",environment=\"{env}\",commit=\"{commit}\"}} 1"
+                    );
+                }
+            }
+        };
+    info(
+        &mut text,
+        "teal_desired_commit_info",
+        "The commit that the environment's branch points to.",
+        |one| &one.desired,
+    );
+    info(
+        &mut text,
+        "teal_serving_commit_info",
+        "The commit that serves.",
+        |one| &one.serving,
+    );
+    let name = "teal_serving_differs";
+    let _ = writeln!(
+        text,
+        "# HELP {name} Whether another commit serves than the one that is desired.\n# TYPE {name} gauge"
+    );
+    for one in compared {
+        let differs = one.desired.is_some() && one.desired != one.serving;
+        let (app, env) = (&one.env.app, &one.env.env);
+        let _ = writeln!(
+            text,
+            "{name}{{app=\"{app}\",environment=\"{env}\"}} {}",
+            u8::from(differs)
+        );
+    }
+    text
 }
 
 fn up(answers: bool) -> String {
@@ -71,6 +139,14 @@ mod tests {
              # TYPE teal_deployments gauge\n\
              teal_deployments{app=\"arq\",environment=\"production\",state=\"live\"} 3\n"
         );
+        let compared = [Compared {
+            env: "arq/production".parse().unwrap(),
+            desired: Some("ab".repeat(20).parse().unwrap()),
+            serving: None,
+        }];
+        let text = of_wishes(&compared);
+        assert!(text.contains("commit=\"abab"), "{text}");
+        assert!(text.ends_with("teal_serving_differs{app=\"arq\",environment=\"production\"} 1\n"));
         assert!(up(false).ends_with("teal_proxy_up 0\n"));
     }
 }

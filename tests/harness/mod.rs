@@ -6,6 +6,7 @@
 //! - [`Git`], [`Sshd`], [`Nginx`]: the real programs, blind to this machine's own configuration.
 //! - [`Forge`]: git over HTTP, as a forge serves it.
 //! - [`Delivery`]: a webhook as each forge sends it.
+//! - [`Disk`]: a file system of its own below a server, whose power can be cut.
 //! - [`App`]: a small web app as a git repository, which can be told to misbehave.
 //! - [`Load`]: clients that never stop asking and that count every answer and every loss.
 //! - [`Teal`]: a whole server in the sandbox: configuration, `teal serve`, proxy and services, and its commands.
@@ -16,6 +17,7 @@
 mod app;
 mod daemon;
 mod delivery;
+mod disk;
 mod forge;
 mod git;
 mod http;
@@ -33,6 +35,7 @@ mod wait;
 pub use app::App;
 pub use daemon::{Daemon, program};
 pub use delivery::{Delivery, SECRET, Sender};
+pub use disk::Disk;
 pub use forge::Forge;
 pub use git::{Git, Outcome};
 pub use http::{Answer, Connection, get};

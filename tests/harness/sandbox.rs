@@ -1,9 +1,11 @@
+use super::git::Outcome;
 use super::ports::Ports;
 use super::wait::wait_until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -13,6 +15,7 @@ use tempfile::TempDir;
 pub struct Sandbox {
     folder: TempDir,
     ports: Mutex<Ports>,
+    mounts: Mutex<Vec<PathBuf>>,
 }
 
 impl Sandbox {
@@ -25,6 +28,7 @@ impl Sandbox {
         Sandbox {
             folder,
             ports: Mutex::default(),
+            mounts: Mutex::default(),
         }
     }
 
@@ -68,6 +72,45 @@ impl Sandbox {
         self.ports.lock().expect("ports").numbers().collect()
     }
 
+    /// Mounts something at a folder of the sandbox, with the words that `mount` takes before it, until the sandbox ends. False,
+    /// with the reason printed, where that is not possible.
+    pub fn mount(&self, words: &[&str], name: impl AsRef<Path>) -> bool {
+        let at = self.dir(name);
+        if !nix::unistd::Uid::effective().is_root() {
+            eprintln!("skipped: only root can mount");
+            return false;
+        }
+        let mounted = Outcome::of(Command::new("mount").args(words).arg(&at));
+        if mounted.code != 0 {
+            eprintln!("skipped: mount {words:?}: {}", mounted.stderr.trim());
+            return false;
+        }
+        self.mounts.lock().expect("mounts").push(at);
+        true
+    }
+
+    /// Takes every mount away again, whoever still uses it.
+    pub fn unmount_all(&self) {
+        for at in self.mounts.lock().expect("mounts").drain(..).rev() {
+            Outcome::of(Command::new("umount").arg("--lazy").arg(at));
+        }
+    }
+
+    /// Ends every process that belongs here.
+    pub fn sweep(&self) {
+        wait_until(Duration::from_secs(20), "the sandbox is empty", || {
+            self.kill_all()
+        });
+    }
+
+    fn kill_all(&self) -> bool {
+        let left = self.processes();
+        for (pid, _) in &left {
+            let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+        }
+        left.is_empty()
+    }
+
     /// The processes that belong here, whoever their parent is: those that run in this folder or name it in their
     /// command line. What a scenario expects to be empty at its end.
     pub fn processes(&self) -> Vec<(i32, String)> {
@@ -102,18 +145,12 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let sweep = || {
-            let left = self.processes();
-            for (pid, _) in &left {
-                let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
-            }
-            left.is_empty()
-        };
         if std::thread::panicking() {
             // A second panic would hide the first.
-            sweep();
+            self.kill_all();
         } else {
-            wait_until(Duration::from_secs(20), "the sandbox is empty", sweep);
+            self.sweep();
         }
+        self.unmount_all();
     }
 }

@@ -63,6 +63,8 @@ impl TealPlan {
             listen,
             proxy,
             variables: self.variables,
+            boot: None,
+            program: PathBuf::from(env!("CARGO_BIN_EXE_teal")),
             sandbox,
         };
         teal.cli(["init"]).ok();
@@ -108,6 +110,25 @@ impl TealPlan {
     }
 }
 
+/// The same command where the machine's start has another name: in a mount namespace of its own.
+fn after_boot(boot: &Path, command: &Command) -> Command {
+    let mut wrapped = Command::new("unshare");
+    wrapped.args(["--mount", "sh", "-c"]);
+    wrapped.arg("mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\"");
+    wrapped
+        .arg(boot)
+        .arg(command.get_program())
+        .args(command.get_args());
+    wrapped.env_clear();
+    for (name, value) in command.get_envs() {
+        wrapped.env(name, value.unwrap_or_default());
+    }
+    if let Some(folder) = command.get_current_dir() {
+        wrapped.current_dir(folder);
+    }
+    wrapped
+}
+
 /// The states that a deployment does not leave.
 const ENDS: [&str; 6] = [
     "live",
@@ -126,6 +147,10 @@ pub struct Teal {
     listen: SocketAddr,
     proxy: SocketAddr,
     variables: Vec<(String, String)>,
+    /// What the server sees as the name of the machine's start, where it is not the true one.
+    boot: Option<PathBuf>,
+    /// The program that is run as `teal`.
+    program: PathBuf,
     /// Dropped last: it ends whatever outlives the server.
     pub sandbox: Sandbox,
 }
@@ -152,7 +177,7 @@ impl Teal {
 
     /// A `teal` command, ready to be run: hermetic, and with the scenario's configuration.
     pub fn command<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_teal"));
+        let mut command = Command::new(&self.program);
         command
             .current_dir(self.sandbox.path())
             .env_clear()
@@ -202,7 +227,24 @@ impl Teal {
     pub fn spawn_serve(&mut self, variables: &[(&str, &str)]) {
         let mut command = self.command(["serve"]);
         command.envs(variables.iter().copied());
+        if let Some(boot) = &self.boot {
+            command = after_boot(boot, &command);
+        }
         self.server = Some(Daemon::spawn("teal serve", &mut command));
+    }
+
+    /// The machine was started again: nothing of it runs, and the kernel has another name for this start. False, with the
+    /// reason printed, where that cannot be pretended.
+    pub fn reboot(&mut self) -> bool {
+        self.server = None;
+        self.sandbox.sweep();
+        if !nix::unistd::Uid::effective().is_root() {
+            eprintln!("skipped: only root can pretend that the machine was started again");
+            return false;
+        }
+        let random = fs::read_to_string("/proc/sys/kernel/random/uuid").expect("a name");
+        self.boot = Some(self.sandbox.write("boot_id", random));
+        true
     }
 
     /// The running server.
@@ -231,6 +273,11 @@ impl Teal {
     /// Where visitors come in.
     pub fn proxy(&self) -> SocketAddr {
         self.proxy
+    }
+
+    /// Another program is `teal` from now on: a newer build, say, with its hook beside it.
+    pub fn become_program(&mut self, program: PathBuf) {
+        self.program = program;
     }
 
     /// The configuration file.

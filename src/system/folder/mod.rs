@@ -8,6 +8,7 @@ mod tests;
 
 pub use give::Owner;
 
+use super::fault;
 use super::files::{AtPath, FileError};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
@@ -296,7 +297,9 @@ impl Folder {
 
     /// Moves a name of another folder here; a file or empty folder of that name is replaced.
     pub fn take(&self, from: &Folder, from_name: &OsStr, name: &OsStr) -> Result<(), FileError> {
+        fault::point("move: before");
         let moved = rustix::fs::renameat(&from.fd, from_name, &self.fd, name);
+        fault::point("move: after");
         self.named("move", name, moved)
     }
 

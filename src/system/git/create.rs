@@ -1,5 +1,6 @@
 use super::{GitError, Repo, apart_from_the_machine};
 use crate::system::files::{AtPath, symlink_atomic};
+use crate::system::folder::Folder;
 use git2::{Config, Repository, RepositoryInitOptions};
 use std::fs;
 use std::io;
@@ -49,7 +50,8 @@ impl Repo {
         if !git2::Reference::is_valid_name(&head) {
             return Err(GitError::RefName(head));
         }
-        if !path.join("HEAD").exists() {
+        let is_new = !path.join("HEAD").exists();
+        if is_new {
             let mut options = RepositoryInitOptions::new();
             options
                 .bare(true)
@@ -68,6 +70,9 @@ impl Repo {
         repo.configure()
             .map_err(repo.error("write the configuration"))?;
         let hooks = repo.install_hooks(hook)?;
+        if is_new {
+            Folder::open(path)?.sync_file_system()?;
+        }
         Ok((repo, hooks))
     }
 
@@ -82,6 +87,8 @@ impl Repo {
         set(&mut config, "receive.fsckObjects", "true")?;
         set(&mut config, "receive.denyDeletes", "false")?;
         set(&mut config, "receive.maxInputSize", LARGEST_PUSH)?;
+        // Whoever was told that a push landed finds it after a power cut.
+        set(&mut config, "core.fsync", "all")?;
         for id in OLD_MISTAKES {
             set(&mut config, &format!("receive.fsck.{id}"), "warn")?;
         }

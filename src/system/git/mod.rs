@@ -176,5 +176,10 @@ fn apart_from_the_machine() {
         }
         // SAFETY: as above.
         let _ = unsafe { git2::opts::set_verify_owner_validation(false) };
+        // What it writes itself (the refs that the server moves and holds) outlasts a power cut.
+        // SAFETY: as above; this option takes one integer.
+        let _ = unsafe {
+            libgit2_sys::git_libgit2_opts(libgit2_sys::GIT_OPT_ENABLE_FSYNC_GITDIR as i32, 1_i32)
+        };
     });
 }

@@ -1,5 +1,7 @@
 use super::{GitError, Repo, commit_id, oid, plain};
 use crate::domain::CommitId;
+use crate::system::fault;
+use crate::system::files::AtPath;
 use git2::{ErrorCode, ObjectType, Oid, Reference};
 
 /// Where a fetch puts the branches and tags of the remote, apart from what was pushed here.
@@ -79,9 +81,11 @@ impl Repo {
 
     /// Keeps a commit from being collected for as long as its deployment is remembered: `refs/teal/<id>`.
     pub fn hold(&self, id: i64, commit: &CommitId) -> Result<(), GitError> {
+        fault::point("hold: before");
         self.git
             .reference(&held(id), oid(commit)?, true, "held for a deployment")
             .map_err(self.error(format!("hold {}", commit.short())))?;
+        fault::point("hold: after");
         Ok(())
     }
 
@@ -113,6 +117,7 @@ impl Repo {
             return Err(GitError::RefName(plain(name, 80)));
         }
         let log = "moved by teal after the deployment";
+        fault::point("ref: before");
         let moved = if new.is_zero() {
             return self.delete_if_at(name, old);
         } else if old.is_zero() {
@@ -121,6 +126,7 @@ impl Repo {
             self.git
                 .reference_matching(name, oid(new)?, true, oid(old)?, log)
         };
+        fault::point("ref: after");
         match moved {
             Ok(_) => Ok(()),
             Err(error)
@@ -136,6 +142,32 @@ impl Repo {
             }
             Err(error) => Err(self.error(format!("move {}", plain(name, 80)))(error)),
         }
+    }
+
+    /// Makes what was pushed outlast a power cut: git syncs files, but not the folders that it moves them to.
+    pub fn settle<'a>(&self, refs: impl Iterator<Item = &'a str>) -> Result<(), GitError> {
+        let mut folders = vec![self.path.join("objects"), self.path.clone()];
+        let objects = folders[0].clone();
+        for entry in std::fs::read_dir(&objects).at("read", &objects)?.flatten() {
+            folders.push(entry.path());
+        }
+        for name in refs.filter(|name| Reference::is_valid_name(name)) {
+            let parents = std::path::Path::new(name).ancestors().skip(1);
+            folders.extend(parents.map(|part| self.path.join(part)));
+        }
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+            synced.at("sync", folder)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a ref points to exactly this object; zeros: whether there is no such ref.
+    pub fn is_at(&self, name: &str, object: &CommitId) -> Result<bool, GitError> {
+        Ok(match self.ref_target(name)? {
+            Some(target) => target == oid(object)?,
+            None => object.is_zero(),
+        })
     }
 
     fn delete_if_at(&self, name: &str, old: &CommitId) -> Result<(), GitError> {

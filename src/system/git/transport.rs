@@ -3,6 +3,7 @@ use super::program::{Group, clean_git, hardened};
 use super::refs::REMOTE;
 use super::{GitError, plain};
 use crate::config::Credentials;
+use crate::system::process;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
@@ -125,7 +126,7 @@ impl Remote {
     }
 
     async fn run(&self, mut command: Command, limit: Duration) -> Result<Output, GitError> {
-        let child = command.spawn().map_err(GitError::Start)?;
+        let child = process::spawn(&mut command).map_err(GitError::Start)?;
         let group = Group::of(&child);
         let output = match tokio::time::timeout(limit, child.wait_with_output()).await {
             Ok(output) => output.map_err(GitError::Start)?,

@@ -7,6 +7,7 @@ mod tree;
 pub use pidfd::{PidFd, Reaped};
 pub use tree::{KillError, Survivors, Tree};
 
+use super::fault;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -101,6 +102,14 @@ impl Stat {
             start: fields.get(19)?.parse().ok()?,
         })
     }
+}
+
+/// Starts a program that acts for the server.
+pub fn spawn(command: &mut tokio::process::Command) -> io::Result<tokio::process::Child> {
+    fault::point("process: before");
+    let child = command.spawn();
+    fault::point("process: after");
+    child
 }
 
 /// The command line of a process for people, cut to a readable length; its short name when it has none.

@@ -16,7 +16,7 @@ mod variables;
 
 pub(super) use deployments::shown;
 pub use plan::planned;
-pub(super) use status::gather;
+pub(super) use status::{desired, gather};
 
 use super::Refusal;
 use crate::domain::EnvId;

@@ -1,12 +1,14 @@
 use super::pick;
-use super::types::{Builds, EnvironmentStatus, SlotStatus, Status, Which};
+use super::types::{Builds, Desired, EnvironmentStatus, SlotStatus, Status, Which};
 use crate::config::Environment;
 use crate::domain::{Color, EnvId};
 use crate::holds;
 use crate::pipeline::{self, Tools};
+use crate::reconcile;
 use crate::store::deployments;
 use crate::store::environments::Standing;
 use crate::system::clock;
+use crate::system::lock::{self, Holder};
 use crate::web::Refusal;
 use crate::worker::Worker;
 use axum::Json;
@@ -36,6 +38,7 @@ pub(in crate::web) async fn gather(tools: &Tools, only: Option<&EnvId>) -> Resul
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
+        lock: Holder::of(&tools.server.state_dir.join(lock::SERVER)),
         environments,
         builds: builds(tools),
     })
@@ -77,6 +80,7 @@ async fn environment(tools: &Tools, env: &Environment) -> Result<EnvironmentStat
         last: newest
             .into_iter()
             .find(|deployment| deployment.state.is_final()),
+        desired: desired(tools, env, &standing),
         warnings: warnings(tools, env, &standing),
         slots,
     })
@@ -112,6 +116,22 @@ async fn slot(
         deployment: release.map(|release| release.deployment),
         served: release.is_some_and(|release| release.served),
         processes,
+    })
+}
+
+/// A repository that cannot be read has nothing to say here; deployments from it say what is wrong with it.
+pub(in crate::web) fn desired(
+    tools: &Tools,
+    env: &Environment,
+    standing: &Standing,
+) -> Option<Desired> {
+    let (app, _) = tools.environment(&env.id)?;
+    let (ref_name, commit) = reconcile::newest_tip(tools, app, &env.id).ok()??;
+    let serves = standing.serving().is_some_and(|now| now.commit == commit);
+    Some(Desired {
+        ref_name,
+        commit,
+        serves,
     })
 }
 

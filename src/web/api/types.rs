@@ -2,6 +2,7 @@
 
 use crate::domain::{Color, CommitId, Deployment, DeploymentId, EnvId, Record};
 use crate::pipeline::Builder;
+use crate::system::lock::Holder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -166,6 +167,9 @@ pub struct Status {
     pub version: String,
     /// Its process.
     pub pid: u32,
+    /// Who holds the state folder.
+    #[serde(default)]
+    pub lock: Option<Holder>,
     /// The environments, in the order of the configuration.
     pub environments: Vec<EnvironmentStatus>,
     /// Who builds and who waits for it.
@@ -206,8 +210,22 @@ pub struct EnvironmentStatus {
     pub open: Vec<Deployment>,
     /// The last deployment that ended.
     pub last: Option<Deployment>,
+    /// What its branch points to.
+    #[serde(default)]
+    pub desired: Option<Desired>,
     /// What does not fit together: a `current` that somebody moved, say.
     pub warnings: Vec<String>,
+}
+
+/// What an environment would serve if every push went well.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Desired {
+    /// The ref.
+    pub ref_name: String,
+    /// Its commit.
+    pub commit: CommitId,
+    /// Whether that commit serves.
+    pub serves: bool,
 }
 
 /// One slot of [`EnvironmentStatus`].
