@@ -2,6 +2,7 @@ use super::hook_protocol::Line;
 use super::permits::Permits;
 use super::received::{Received, in_words, target};
 use super::watching::{say, watch};
+use crate::access::AccessError;
 use crate::config::{Environment, OnPush};
 use crate::domain::Origin;
 use crate::queue::{Accepted, shown_ref};
@@ -48,6 +49,11 @@ pub(super) async fn report(received: Received, mut lines: Lines) -> Result<(), G
         .await;
         for error in &permits.refused {
             say(&mut lines, in_words(error)).await?;
+        }
+        let is_unkept = |error: &AccessError| matches!(error, AccessError::Audit(_));
+        if permits.refused.iter().any(is_unkept) {
+            // Nobody said no: an answer that breaks off makes the hook keep the push for later.
+            return Err(Gone);
         }
         if permits.are_refused() {
             continue;
