@@ -112,12 +112,15 @@ pub fn stranger(port: u16, ours: &[i32], uid: Option<u32>) -> Option<Owner> {
 
 /// Who listens on this port, on any address.
 pub fn owners(port: u16) -> Vec<Owner> {
+    let mut found = listening();
+    found.retain(|socket| socket.address.port() == port);
+    if found.is_empty() {
+        // To find a holder costs a look at every process of the machine.
+        return Vec::new();
+    }
     let holders = holders();
-    listening()
-        .iter()
-        .filter(|socket| socket.address.port() == port)
-        .map(|socket| owner(socket, &holders))
-        .collect()
+    let owners = found.iter().map(|socket| owner(socket, &holders));
+    owners.collect()
 }
 
 fn owner(socket: &Listening, holders: &BTreeMap<u64, i32>) -> Owner {
