@@ -35,7 +35,7 @@ class Server:
     def __init__(self, world, environments, top="", apps=None):
         self.world, self.port, self.listen = world, free_port(), free_port()
         self.top, self.apps, self.environments = top, apps or {}, list(environments)
-        self.ports = {}
+        self.ports, self.taken = {}, {self.port, self.listen}
         self.config = world.path("teal.toml")
         self.variables = {**os.environ, "HOME": world.dir, "GIT_CONFIG_GLOBAL": "/dev/null"}
         self.configure()
@@ -47,9 +47,17 @@ class Server:
         for app, lines in self.apps.items():
             text += f"\n[apps.{app}]\n{lines}\n"
         for app, name, branch in self.environments:
-            blue, green = self.ports.setdefault((app, name), (free_port(), free_port()))
+            blue, green = self.ports.get((app, name)) or (self.port_of_its_own(), self.port_of_its_own())
+            self.ports[app, name] = blue, green
             text += ENVIRONMENT.format(app=app, name=name, branch=branch, blue=blue, green=green)
         self.world.write("teal.toml", text)
+
+    def port_of_its_own(self):
+        """The system gives the same free port twice."""
+        while (port := free_port()) in self.taken:
+            pass
+        self.taken.add(port)
+        return port
 
     def serve(self):
         words = (self.world.teal, "--config", self.config, "serve")
@@ -67,8 +75,17 @@ class Server:
             raise SystemExit(f"teal {words} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
 
+    def settled(self):
+        """Whether nothing runs, and the old release of the last switch has been stopped."""
+        for env in json.loads(self.teal("status", "--json"))["environments"]:
+            old = [slot["processes"] for slot in env["slots"] if slot["color"] != env["active"]]
+            if env["open"] or any(old):
+                return False
+        return True
+
     def push(self, repository, app, refspec="main"):
         """Pushes; the trace of the deployment that it made, with all times counted from the first byte typed."""
+        self.world.wait("the last deployment has settled", self.settled)
         place = self.world.path("state", "repos", f"{app}.git")
         typed_ms = time.time() * 1000
         repository.git("push", "-q", place, refspec)
@@ -76,6 +93,7 @@ class Server:
 
     def command(self, *words):
         """The same for a command such as `teal promote`."""
+        self.world.wait("the last deployment has settled", self.settled)
         typed_ms = time.time() * 1000
         self.teal(*words)
         return self.trace(typed_ms)
