@@ -20,6 +20,8 @@ python3 python3
 node nodejs
 npm npm
 LIST
+# A mail server for the tests; a module of the system's own Python, and no program.
+/usr/bin/python3 -c "import aiosmtpd" 2> /dev/null || install_packages python3-aiosmtpd
 
 # What only root can do is tried by root alone: disks that lose their power, clocks that jump.
 if [ "$(id -u)" -eq 0 ]; then

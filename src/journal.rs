@@ -1,9 +1,12 @@
 //! The only writer of deployments: every transition is checked, durable before the act that it announces, and then
 //! told to everybody who follows. Telling happens after the commit and can neither fail nor delay it.
 
-use crate::domain::{Deployment, DeploymentId, EnvId, Event, Failure, Receipt, Record, State};
+use crate::domain::{
+    Deployment, DeploymentId, EnvId, Event, Failure, Moment, Receipt, Record, State,
+};
+use crate::report::Audience;
 use crate::store::environments::{self, Standing};
-use crate::store::{Handed, Store, StoreError, deployments, events};
+use crate::store::{Handed, Store, StoreError, deployments, events, outbox};
 use crate::system::{clock, fault};
 use rusqlite::Connection;
 use std::pin::Pin;
@@ -36,15 +39,17 @@ pub enum JournalError {
 #[derive(Clone)]
 pub struct Journal {
     store: Store,
+    audience: Arc<Audience>,
     newest: Arc<watch::Sender<i64>>,
 }
 
 impl Journal {
-    /// Opens the journal over a store.
-    pub async fn open(store: Store) -> Result<Journal, JournalError> {
+    /// Opens the journal over a store. What the audience is to be told of an event is stored together with the event.
+    pub async fn open(store: Store, audience: Audience) -> Result<Journal, JournalError> {
         let last = store.read(events::last).await?;
         Ok(Journal {
             store,
+            audience: Arc::new(audience),
             newest: Arc::new(watch::Sender::new(last)),
         })
     }
@@ -94,10 +99,12 @@ impl Journal {
         act: impl FnOnce(&mut Entry) -> Result<T, JournalError> + Send + 'static,
     ) -> Handed<(T, Option<i64>), JournalError> {
         let newest = Arc::clone(&self.newest);
+        let audience = Arc::clone(&self.audience);
         self.store.write_then(
             move |connection| {
                 let mut entry = Entry {
                     connection,
+                    audience: &audience,
                     last: None,
                 };
                 let value = act(&mut entry)?;
@@ -195,6 +202,7 @@ impl Pending {
 /// One transaction of the journal.
 pub struct Entry<'a> {
     connection: &'a Connection,
+    audience: &'a Audience,
     last: Option<i64>,
 }
 
@@ -216,10 +224,23 @@ impl Entry<'_> {
         Ok(id)
     }
 
-    /// Appends an event.
+    /// Appends an event, and what the audience is to be told of it.
     pub fn tell(&mut self, id: DeploymentId, event: Event) -> Result<(), JournalError> {
         let record = events::append(self.connection, id, clock::now_ms(), event)?;
         self.last = Some(record.seq);
+        match Moment::of(&record.event) {
+            Some(moment) if !self.audience.is_empty() => self.post(&record, moment),
+            _ => Ok(()),
+        }
+    }
+
+    fn post(&self, record: &Record, moment: Moment) -> Result<(), JournalError> {
+        let Some(deployment) = deployments::get(self.connection, record.deployment)? else {
+            return Ok(());
+        };
+        for target in self.audience.of(&deployment, moment) {
+            outbox::put(self.connection, target, deployment.id, moment, record.at_ms)?;
+        }
         Ok(())
     }
 

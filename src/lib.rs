@@ -44,6 +44,7 @@ pub mod queue;
 pub mod pipeline;
 
 pub mod caretaker;
+pub mod messenger;
 pub mod reconcile;
 pub mod recovery;
 pub mod teller;

@@ -6,6 +6,7 @@ use crate::domain::{Route, Upstreams};
 use crate::journal::{Journal, JournalError};
 use crate::pipeline::{Tools, Turns};
 use crate::queue::Queue;
+use crate::report::Audience;
 use crate::service::Services;
 use crate::setup::{self, SetupError};
 use crate::store::{Store, StoreError};
@@ -13,7 +14,7 @@ use crate::system::lock::{self, Lock, LockError};
 use crate::system::notify;
 use crate::traffic::{Traffic, TrafficError};
 use crate::worker::Worker;
-use crate::{caretaker, intake, landing, reconcile, recovery, teller, web};
+use crate::{caretaker, intake, landing, messenger, reconcile, recovery, teller, web};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,6 +91,7 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
         tokio::spawn(caretaker::watch(Arc::clone(&tools)));
         tokio::spawn(teller::tell(Arc::clone(&tools)));
         landing::settle(&worker, at_gates);
+        tokio::spawn(messenger::deliver(Arc::clone(&tools)));
         worker.work(resumed).await;
         Ok(())
     };
@@ -101,7 +103,11 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
 }
 
 async fn tools(server: &Arc<Server>) -> Result<Tools, ServeError> {
-    let journal = Journal::open(Store::open(&server.state_dir.join("teal.db"))?).await?;
+    let journal = Journal::open(
+        Store::open(&server.state_dir.join("teal.db"))?,
+        Audience::of_server(server),
+    )
+    .await?;
     let exe = std::env::current_exe().map_err(ServeError::Own)?;
     let traffic = Traffic::open(server)?;
     traffic.ensure_running().await?;

@@ -50,6 +50,7 @@ mod strangers;
 mod supervisor;
 mod survival;
 mod the_harness;
+mod told;
 mod turns;
 mod webhooks;
 mod why;

@@ -80,6 +80,7 @@ impl World {
     fn traffic(&self) -> Traffic {
         let server = config::Server {
             people: Default::default(),
+            notify: Vec::new(),
             file: self.sandbox.join("teal.toml"),
             state_dir: self.sandbox.path().to_owned(),
             listen: self.address,

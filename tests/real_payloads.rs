@@ -94,6 +94,7 @@ fn app(forge: Forge, payload: &Value) -> App {
         repo: full_name.map(|name| format!("https://forge.example/{name}.git")),
         webhook_secret: Some(Secret::new(SECRET)),
         credentials: Credentials::None,
+        api: None,
         environments: Vec::new(),
     }
 }

@@ -66,6 +66,8 @@ pub(super) enum Command {
     Freeze(Freeze),
     /// The ssh keys that may push to an app or environment, and do nothing else
     Key(Keys),
+    /// Who is told how deployments go
+    Notify(Notify),
 }
 
 #[derive(Debug, Args)]
@@ -327,6 +329,27 @@ pub(super) struct KeyAdd {
 pub(super) struct KeyRemove {
     /// What the key is called
     pub name: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Notify {
+    #[command(subcommand)]
+    pub command: NotifyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum NotifyCommand {
+    /// List everybody who is told
+    List,
+    /// Send an example, and say what was answered
+    Test(NotifyTest),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NotifyTest {
+    /// Whom to send it to, as `teal notify list` names them [default: everybody]
+    #[arg(value_name = "TARGET")]
+    pub target: Option<String>,
 }
 
 /// On or off.

@@ -32,6 +32,7 @@ mod init;
 mod key;
 mod logs;
 mod maintenance;
+mod notify;
 mod plan;
 mod promote;
 mod restart;
@@ -113,6 +114,7 @@ async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, Cl
             maintenance::run(client, which(&args.env), args.state, screen).await
         }
         Command::Freeze(args) => freeze::run(client, which(&args.env), args, screen).await,
+        Command::Notify(args) => notify::run(client, &args.command, screen).await,
         // These were carried out without the server's help.
         Command::Init(_) | Command::Serve | Command::Key(_) | Command::Run(_) => Ok(Code::Done),
     }

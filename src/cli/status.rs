@@ -12,7 +12,7 @@ use super::tame::one_line;
 use crate::domain::{Color, Deployment, State};
 use crate::report::{Line, Tone};
 use crate::system::clock;
-use crate::web::types::{Builds, EnvironmentStatus, SlotStatus, Status, Which};
+use crate::web::types::{Builds, EnvironmentStatus, SlotStatus, Status, UntoldTarget, Which};
 
 /// Shows all environments, or one of them more closely.
 pub(super) async fn run(
@@ -43,7 +43,10 @@ pub(super) async fn run(
             screen.line(&line);
         }
     }
-    for line in warnings(&seen) {
+    for line in warnings(&seen)
+        .into_iter()
+        .chain(untold(&status.untold, now))
+    {
         screen.line(&line);
     }
     if let Some(holder) = &status.lock {
@@ -219,6 +222,35 @@ fn warnings(seen: &[Seen]) -> Vec<Line> {
     all.collect()
 }
 
+/// Whom nobody hears: what waits for them, and what they will never be told.
+fn untold(targets: &[UntoldTarget], now_ms: i64) -> Vec<Line> {
+    let all = targets.iter().flat_map(|one| {
+        let failing = one.failing.as_ref().map(|words| {
+            let since = span(now_ms - one.failing_since_ms.unwrap_or(now_ms));
+            let words = one_line(words, 300);
+            let waits = match one.waiting {
+                1 => "1 message waits".to_owned(),
+                count => format!("{count} messages wait"),
+            };
+            format!(
+                "warning: {} cannot be told for {since}, {waits}: {words}",
+                one.target
+            )
+        });
+        let last = one.gave_up_because.as_ref().map(|words| {
+            let ids: Vec<String> = one.given_up.iter().map(ToString::to_string).collect();
+            let (s, ids) = (if ids.len() == 1 { "" } else { "s" }, ids.join(", "));
+            let words = one_line(words, 300);
+            format!(
+                "warning: {} was never told of deployment{s} {ids}: {words}",
+                one.target
+            )
+        });
+        failing.into_iter().chain(last)
+    });
+    all.map(|text| cell(Tone::Bad, text)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,6 +336,26 @@ mod tests {
           43 failed at health 3 min ago (teal logs 43)
         shop/production  empty  nothing yet
         warning: arq/production: `current` points to green, and blue serves
+        ");
+    }
+
+    #[test]
+    fn who_was_not_told_is_named_with_the_reason() {
+        let target = UntoldTarget {
+            target: "team".to_owned(),
+            waiting: 2,
+            failing: Some("it answered 401 Unauthorized".to_owned()),
+            failing_since_ms: Some(NOW - 5 * MINUTE),
+            given_up: vec![40, 41],
+            gave_up_because: Some("it answered 413 Payload Too Large".to_owned()),
+        };
+        let lines: Vec<String> = untold(&[target], NOW)
+            .into_iter()
+            .map(|line| line.text)
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        warning: team cannot be told for 5 min, 2 messages wait: it answered 401 Unauthorized
+        warning: team was never told of deployments 40, 41: it answered 413 Payload Too Large
         ");
     }
 

@@ -6,6 +6,7 @@
 //! one table each; `placement` settles what environments may not share; `detect` reads the repository's own files, and
 //! `resolve` puts a recipe together.
 
+mod around;
 mod defaults;
 mod detect;
 mod document;
@@ -13,8 +14,10 @@ mod draft;
 mod error;
 mod explain;
 mod field;
+mod forge_api;
 mod load;
 mod nothing_to_run;
+mod notify;
 mod placement;
 mod proxy;
 mod recipe;
@@ -31,6 +34,8 @@ mod server_keys;
 mod server_values;
 mod typed_app;
 mod typed_environment;
+mod typed_forge_api;
+mod typed_notify;
 mod typed_people;
 mod typed_proxy;
 mod typed_recipe;
@@ -42,7 +47,9 @@ mod values;
 mod tests;
 
 pub use error::{ConfigError, Mistake};
+pub use forge_api::{ForgeApi, ForgeLogin};
 pub use nothing_to_run::NothingToRun;
+pub use notify::{Heard, Hears, Mail, MailTls, Notify, Place};
 pub use proxy::{Certificate, Embedded, Nginx, Proxy, Tls};
 pub use recipe::{Health, OnSwitch, Origin, Process, Recipe, Steps, Timeouts};
 pub use repo_view::{Entry, RepoView};

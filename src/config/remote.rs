@@ -35,6 +35,33 @@ pub(super) fn is_ssh(url: &str) -> bool {
     url.starts_with("ssh://") || !url.contains("://")
 }
 
+/// A checked address in three parts: where its host speaks HTTP, the host's name, and the path behind it.
+pub(super) fn parts(url: &str) -> Option<(String, &str, &str)> {
+    let over_ssh = |place: &'_ str| -> usize { place.rfind('@').map_or(0, |at| at + 1) };
+    match url.split_once("://") {
+        Some(("ssh", rest)) => {
+            let (place, path) = rest.split_once('/')?;
+            let host = &place[over_ssh(place)..];
+            let host = match host.rsplit_once(':') {
+                Some((name, port)) if !port.contains(']') => name,
+                _ => host,
+            };
+            Some((format!("https://{host}"), host, path))
+        }
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_once('/')?;
+            Some((format!("{scheme}://{host}"), host, path))
+        }
+        None => {
+            let start = url.find(']').unwrap_or(0);
+            let colon = start + url[start..].find(':')?;
+            let (place, path) = (&url[..colon], &url[colon + 1..]);
+            let host = &place[over_ssh(place)..];
+            Some((format!("https://{host}"), host, path))
+        }
+    }
+}
+
 fn web(rest: &str) -> Result<(), String> {
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     if authority.contains('@') {

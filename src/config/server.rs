@@ -1,4 +1,4 @@
-use super::{ConfigError, Proxy, Secret};
+use super::{ConfigError, ForgeApi, Notify, Proxy, Secret};
 use crate::domain::{AppName, Color, DeployHours, EnvId, Grants, Mode, People, Redirect};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +29,8 @@ pub struct Server {
     pub apps: BTreeMap<AppName, App>,
     /// Everybody who is known here, with their accounts.
     pub people: People,
+    /// Who is told how deployments go, besides the forges.
+    pub notify: Vec<Notify>,
 }
 
 /// Where the server of a configuration is reached from this machine.
@@ -110,6 +112,8 @@ pub struct App {
     pub webhook_secret: Option<Secret>,
     /// How it is fetched.
     pub credentials: Credentials,
+    /// How its forge is told how deployments go; absent: it is not.
+    pub api: Option<ForgeApi>,
     /// Its environments, in the order of the file.
     pub environments: Vec<Environment>,
 }

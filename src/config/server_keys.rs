@@ -3,7 +3,7 @@
 use super::document::Rules;
 
 /// Keys that the format foresees and this version does not carry out. Taking them silently would feel safe and be unsafe.
-const FORESEEN: &[&str] = &["after", "approval", "notify"];
+const FORESEEN: &[&str] = &["after", "approval"];
 
 /// Every table with its keys, to tell where a misplaced key belongs.
 const PLACES: &[(&str, &[&str])] = &[
@@ -29,6 +29,7 @@ pub(super) const SERVER: Rules = Rules {
         "proxy",
         "apps",
         "people",
+        "notify",
     ],
     refused: foreseen,
     elsewhere: belongs,
@@ -70,6 +71,12 @@ pub(super) const APP: Rules = Rules {
         "token",
         "ssh_key",
         "allow",
+        "api_url",
+        "api_token",
+        "github_app",
+        "statuses",
+        "deployments",
+        "comments",
         "environments",
     ],
     refused: foreseen,
@@ -123,6 +130,63 @@ pub(super) const PORTS: Rules = Rules {
     refused: |_| None,
     elsewhere: belongs,
 };
+
+pub(super) const GITHUB_APP: Rules = Rules {
+    keys: &["id", "installation", "key"],
+    refused: |_| None,
+    elsewhere: belongs,
+};
+
+/// A `[[notify]]` of one of the kinds that are nothing but an address to post to.
+pub(super) const CHAT: Rules =
+    notify(&["kind", "name", "events", "apps", "environments", "webhook"]);
+
+pub(super) const SLACK: Rules = notify(&[
+    "kind",
+    "name",
+    "events",
+    "apps",
+    "environments",
+    "webhook",
+    "token",
+    "channel",
+    "api_url",
+]);
+
+pub(super) const MAIL: Rules = notify(&[
+    "kind",
+    "name",
+    "events",
+    "apps",
+    "environments",
+    "from",
+    "to",
+    "smtp",
+]);
+
+pub(super) const WEBHOOK: Rules = notify(&[
+    "kind",
+    "name",
+    "events",
+    "apps",
+    "environments",
+    "url",
+    "secret",
+]);
+
+pub(super) const SMTP: Rules = Rules {
+    keys: &["host", "port", "tls", "user", "password", "ca"],
+    refused: |_| None,
+    elsewhere: |_| None,
+};
+
+const fn notify(keys: &'static [&'static str]) -> Rules {
+    Rules {
+        keys,
+        refused: |_| None,
+        elsewhere: |_| None,
+    }
+}
 
 /// The message about a key whose capability does not exist yet.
 fn foreseen(key: &str) -> Option<String> {

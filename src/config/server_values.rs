@@ -75,3 +75,15 @@ pub(super) fn path_or(
         None => Ok(default()),
     }
 }
+
+/// An address that is not secret, without a trailing slash.
+pub(super) fn web_address(field: &Field<'_>) -> Result<String, ConfigError> {
+    let text = field.text()?.trim_end_matches('/');
+    match values::is_web_address(text) {
+        true => Ok(text.to_owned()),
+        false => Err(field.key_error(
+            format!("`{}` is not a web address", field.label()),
+            Some("write \"https://…\"".to_owned()),
+        )),
+    }
+}

@@ -1,24 +1,15 @@
 //! `[apps.<app>]` as it was typed.
 
+use super::around::Around;
 use super::document::{Field, Section};
 use super::error::ConfigError;
 
 use super::server_keys::APP;
-use super::typed_environment::{Inherited, TypedEnvironment, environment};
+use super::typed_environment::{TypedEnvironment, environment};
+use super::typed_forge_api::forge_api;
 use super::typed_people::grants;
 use super::{App, Credentials, Forge, remote, secret};
 use crate::domain::AppName;
-use std::path::PathBuf;
-
-/// What the reader of apps needs to know from around them.
-pub(super) struct Around<'e> {
-    /// Where relative paths of secrets start.
-    pub base: PathBuf,
-    /// Looks environment variables up.
-    pub env: &'e dyn Fn(&str) -> Option<String>,
-    /// What environments take over where they do not say.
-    pub inherited: Inherited,
-}
 
 /// An app whose environments still know where they were typed.
 pub(super) struct TypedApp<'a> {
@@ -67,6 +58,7 @@ fn app<'a>(field: &Field<'a>, around: &Around<'_>) -> Result<TypedApp<'a>, Confi
         ));
     }
     let credentials = credentials(&section, repo.as_deref(), around)?;
+    let api = forge_api(&section, forge, repo.as_deref(), &credentials, around)?;
     let environments = section
         .get("environments")
         .map(|field| field.any_table().map(|table| table.fields()))
@@ -91,6 +83,7 @@ fn app<'a>(field: &Field<'a>, around: &Around<'_>) -> Result<TypedApp<'a>, Confi
         repo,
         webhook_secret,
         credentials,
+        api,
         environments: Vec::new(),
     };
     Ok(TypedApp {

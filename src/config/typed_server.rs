@@ -1,11 +1,13 @@
 //! `teal.toml` as it was typed → [`Server`].
 
+use super::around::Around;
 use super::document::{Document, Section};
 use super::error::ConfigError;
 use super::server_keys::SERVER;
 use super::server_values::{address_or, duration_or, number_or, path_or};
-use super::typed_app::{Around, apps};
+use super::typed_app::apps;
 use super::typed_environment::Inherited;
+use super::typed_notify::notify;
 use super::typed_people::people;
 use super::{Server, defaults, placement, typed_proxy, values};
 use std::net::SocketAddr;
@@ -48,6 +50,7 @@ impl Server {
             },
             apps: Default::default(),
             people: around.inherited.people.clone(),
+            notify: Vec::new(),
         };
         listeners_differ(&top, &server)?;
         let mut apps = apps(&top, &around)?;
@@ -57,7 +60,21 @@ impl Server {
             .map(|app| app.meant())
             .map(|app| (app.name.clone(), app))
             .collect();
+        tell_apart(&mut server);
+        server.notify = notify(&top, &around, &server.apps)?;
         Ok(server)
+    }
+}
+
+/// Apps that are fetched from one repository (a monorepo) are told apart there by their names.
+fn tell_apart(server: &mut Server) {
+    let projects: Vec<(String, String)> = { server.apps.values() }
+        .filter_map(|app| app.api.as_ref())
+        .map(|api| (api.url.clone(), api.project.clone()))
+        .collect();
+    for api in server.apps.values_mut().filter_map(|app| app.api.as_mut()) {
+        let same = |(url, project): &&(String, String)| *url == api.url && *project == api.project;
+        api.shared = projects.iter().filter(same).count() > 1;
     }
 }
 

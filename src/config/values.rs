@@ -59,6 +59,16 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
     number.checked_mul(*unit).filter(|bytes| *bytes > 0)
 }
 
+/// Whether the text is an address of the web, as far as it can be told without asking: no spaces, no credentials, a host.
+pub(super) fn is_web_address(text: &str) -> bool {
+    let rest = { text.strip_prefix("https://") }.or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let plain = |c: char| c.is_ascii_graphic() && !"\"'<>\\`{}|^".contains(c);
+        !host.is_empty() && !host.starts_with(':') && !host.contains('@') && rest.chars().all(plain)
+    })
+}
+
 /// A host name in lower case, or what is wrong with it.
 pub(super) fn host_name(text: &str) -> Result<String, String> {
     if !text.is_ascii() {

@@ -18,6 +18,7 @@ pub(super) fn app(forge: Option<Forge>) -> App {
         repo: Some("https://forge.example/Blue/Shop.git".to_owned()),
         webhook_secret: Some(Secret::new(SECRET)),
         credentials: Credentials::None,
+        api: None,
         environments: Vec::new(),
     }
 }

@@ -40,10 +40,16 @@ pub(super) async fn restore(run: &mut Run<'_>) -> Result<Done, Stop> {
         commit: sealed.commit,
         ref_name: sealed.ref_name,
         recipe,
-        env_digest: digest,
+        env_digest: digest.clone(),
         backup: Some(name.clone()),
         served: false,
     });
+    let id = run.id();
+    let keep = run
+        .tools
+        .journal
+        .write(move |entry| entry.change(id, |deployment| deployment.env_digest = Some(digest)));
+    keep.await?;
     Ok(Done::Ran(format!("{name} into {}", run.color)))
 }
 

@@ -1,9 +1,31 @@
-//! What happened, in words: every event of a deployment as people read it, the same in every place.
+//! What happened, in words, and who is told: every event of a deployment as people read it, the same in every place.
+//!
+//! In reading order: `wording` is what the pusher's terminal shows; `news` are the facts of one turn, `message` puts them
+//! into words once, `escape` makes them harmless for each place; `audience` is who hears what, `target` whom that is;
+//! `forges`, `chats`, `mail` and `webhook` are the places, `wire` how they are spoken to, `memory` what they were told.
 
+mod audience;
+mod chats;
+mod escape;
+mod example;
+mod forges;
+mod mail;
+mod memory;
+mod message;
+mod news;
+mod target;
 mod timing;
+mod webhook;
+mod wire;
 mod wording;
 
+pub use audience::{Audience, COMMENTS, DEPLOYMENTS, STATUSES};
+pub use example::example;
+pub use memory::Memory;
+pub use news::{COMMITS, Changes, News, Outcome, StepTold};
+pub use target::{Target, targets};
 pub use timing::{Timed, Trace};
+pub use wire::{Refusal, Retry};
 pub use wording::{
     Line, Tone, duration, ending, failure_report, headline, held_back, line, receipt,
 };

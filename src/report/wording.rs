@@ -213,7 +213,7 @@ pub fn duration(ms: u64) -> String {
 }
 
 /// A stranger's words on one line, without control characters, at most `most` characters long.
-fn one_line(text: &str, most: usize) -> String {
+pub(super) fn one_line(text: &str, most: usize) -> String {
     let mut short: String = text
         .chars()
         .filter(|c| !c.is_control())

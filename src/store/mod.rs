@@ -10,10 +10,12 @@ pub mod freezes;
 pub mod keys;
 pub mod landings;
 mod lane;
+pub mod outbox;
 pub mod passed_over;
 pub mod pushes;
 mod schema;
 pub mod tips;
+pub mod told;
 
 pub use lane::Handed;
 use lane::Lane;

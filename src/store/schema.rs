@@ -96,6 +96,27 @@ CREATE TABLE tips (
     PRIMARY KEY (env, ref_name)
 ) STRICT;
 ",
+    "
+CREATE TABLE outbox (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    target      TEXT NOT NULL,
+    deployment  INTEGER NOT NULL REFERENCES deployments (id),
+    moment      TEXT NOT NULL,
+    at_ms       INTEGER NOT NULL,
+    tries       INTEGER NOT NULL DEFAULT 0,
+    next_ms     INTEGER NOT NULL DEFAULT 0,
+    trouble     TEXT,
+    given_up_ms INTEGER
+) STRICT;
+CREATE INDEX outbox_by_target ON outbox (target, id);
+
+CREATE TABLE told (
+    target     TEXT NOT NULL,
+    subject    TEXT NOT NULL,
+    body       TEXT NOT NULL,
+    PRIMARY KEY (target, subject)
+) STRICT;
+",
 ];
 
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 use super::daemon::program;
-use super::{Git, Sandbox};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use super::{Git, Request, Sandbox};
+use std::io::{self, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -67,55 +67,8 @@ impl Drop for Forge {
     }
 }
 
-/// One request as git sends it: a head, and a body of announced length.
-struct Request {
-    method: String,
-    path: String,
-    query: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-}
-
-impl Request {
-    fn read(stream: &TcpStream) -> io::Result<Request> {
-        let mut from = BufReader::new(stream);
-        let mut line = String::new();
-        from.read_line(&mut line)?;
-        let mut words = line.split(' ');
-        let method = words.next().unwrap_or_default().to_owned();
-        let target = words.next().unwrap_or_default();
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let (path, query) = (path.to_owned(), query.to_owned());
-        let mut headers = Vec::new();
-        loop {
-            let mut line = String::new();
-            from.read_line(&mut line)?;
-            let Some((name, value)) = line.split_once(':') else {
-                break;
-            };
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
-        let mut request = Request {
-            method,
-            path,
-            query,
-            headers,
-            body: Vec::new(),
-        };
-        let length = request.header("content-length").parse().unwrap_or(0);
-        request.body.resize(length, 0);
-        from.read_exact(&mut request.body)?;
-        Ok(request)
-    }
-
-    fn header(&self, name: &str) -> &str {
-        let found = self.headers.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str()).unwrap_or_default()
-    }
-}
-
 fn answer(mut stream: TcpStream, root: &Path) -> io::Result<()> {
-    let request = Request::read(&stream)?;
+    let request = Request::read(&mut BufReader::new(&stream))?;
     let mut child = Command::new(program("git"))
         .arg("http-backend")
         .env_clear()

@@ -11,6 +11,7 @@ mod server;
 mod server_mistakes;
 mod server_relations;
 mod server_secrets;
+mod server_telling;
 
 use super::{ConfigError, Entry, Recipe, RepoView, Server};
 use std::path::Path;

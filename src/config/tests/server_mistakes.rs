@@ -55,7 +55,7 @@ fn unknown_keys_name_the_nearest_right_one() {
     teal.toml:1:1: unknown key `a�[31m`
       |
     1 | "a\u001b[31m" = …
-      | ^^^^^^^^^^^^^ known here: state_dir, apps_dir, listen, public_url, ssh_host, build_slots, reconcile, proxy, apps, people
+      | ^^^^^^^^^^^^^ known here: state_dir, apps_dir, listen, public_url, ssh_host, build_slots, reconcile, proxy, apps, people, notify
     "#);
 }
 
@@ -73,12 +73,6 @@ fn keys_without_a_capability_are_not_taken_silently() {
       |
     2 | approval = …
       | ^^^^^^^^
-    ");
-    assert_snapshot!(wrong("[[notify]]\nurl = 'https://hooks.example.com/hunter2'"), @r"
-    teal.toml:1:3: `notify` is not supported by this version of Teal: take it out, it would protect and tell nobody
-      |
-    1 | [[notify]]
-      |   ^^^^^^
     ");
 }
 

@@ -7,6 +7,7 @@ mod environments;
 mod freezes;
 mod logs;
 mod news;
+mod notify;
 mod permission;
 mod plan;
 mod promote;
@@ -50,6 +51,8 @@ pub fn routes(worker: &Worker) -> Router<Worker> {
         .route("/variables", get(variables::show).post(variables::change))
         .route("/run", post(variables::run))
         .route("/plan", get(plan::plan))
+        .route("/notify", get(notify::list))
+        .route("/notify/test", post(notify::test))
         .route("/audit", get(audit::list))
         .layer(middleware::from_fn_with_state(
             worker.clone(),

@@ -1,8 +1,11 @@
 use super::pick;
-use super::types::{Builds, Desired, EnvironmentStatus, SlotStatus, Status, Which};
+use super::types::{
+    Builds, Desired, EnvironmentStatus, SlotStatus, Status, UntoldTarget, Which,
+};
 use crate::config::Environment;
 use crate::domain::{Color, EnvId};
 use crate::holds;
+use crate::messenger::{self, Standing as Untold};
 use crate::pipeline::{self, Tools};
 use crate::reconcile;
 use crate::store::deployments;
@@ -35,7 +38,11 @@ pub(in crate::web) async fn gather(tools: &Tools, only: Option<&EnvId>) -> Resul
             environments.push(environment(tools, env).await?);
         }
     }
+    let untold = messenger::troubled(tools)
+        .await
+        .map_err(Refusal::internal)?;
     Ok(Status {
+        untold: untold.into_iter().map(shown).collect(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         lock: Holder::of(&tools.server.state_dir.join(lock::SERVER)),
@@ -50,6 +57,19 @@ fn builds(tools: &Tools) -> Builds {
         slots: tools.server.build_slots,
         building,
         waiting,
+    }
+}
+
+fn shown(untold: Untold) -> UntoldTarget {
+    let (failing, since) = untold.failing.unzip();
+    let (given_up, because) = untold.given_up.unzip();
+    UntoldTarget {
+        target: untold.target,
+        waiting: untold.waiting,
+        failing,
+        failing_since_ms: since,
+        given_up: given_up.unwrap_or_default(),
+        gave_up_because: because,
     }
 }
 

@@ -175,6 +175,9 @@ pub struct Status {
     /// Who builds and who waits for it.
     #[serde(default)]
     pub builds: Builds,
+    /// Who could not be told something; those who are told are not listed.
+    #[serde(default)]
+    pub untold: Vec<UntoldTarget>,
 }
 
 /// The builds of [`Status`], over all environments.
@@ -186,6 +189,53 @@ pub struct Builds {
     pub building: Vec<Builder>,
     /// Those that wait for it, in their order.
     pub waiting: Vec<Builder>,
+}
+
+/// Somebody who could not be told something.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UntoldTarget {
+    /// The target's name, for `teal notify test`.
+    pub target: String,
+    /// How many messages wait for it.
+    pub waiting: u32,
+    /// Why it takes nothing now.
+    pub failing: Option<String>,
+    /// Since when, in milliseconds since the epoch.
+    pub failing_since_ms: Option<i64>,
+    /// The deployments of which it will not be told any more.
+    pub given_up: Vec<DeploymentId>,
+    /// Why the last of these was given up.
+    pub gave_up_because: Option<String>,
+}
+
+/// One target of `GET /api/v1/notify`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TargetShown {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: String,
+    /// How many messages wait for it.
+    pub waiting: u32,
+}
+
+/// `POST /api/v1/notify/test`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct NotifyTestRequest {
+    /// The target; absent: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+/// What one target said to an example.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TargetTested {
+    /// Its name.
+    pub name: String,
+    /// Whether it took it.
+    pub taken: bool,
+    /// What it answered, in words.
+    pub words: String,
 }
 
 /// One environment of [`Status`].

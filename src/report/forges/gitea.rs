@@ -1,0 +1,95 @@
+//! Gitea and Forgejo: commit statuses.
+
+use super::state::{State, context};
+use crate::config::{ForgeApi, ForgeLogin};
+use crate::report::News;
+use crate::report::message::summary;
+use crate::report::wire::{Refusal, Wire};
+use http::Method;
+use serde_json::{Value, json};
+
+/// A repository at Gitea or Forgejo.
+#[derive(Debug, Clone)]
+pub struct Gitea {
+    wire: Wire,
+    api: ForgeApi,
+}
+
+const DESCRIPTION: usize = 200;
+
+impl Gitea {
+    /// The repository that the API names.
+    pub fn new(wire: &Wire, api: &ForgeApi) -> Gitea {
+        Gitea {
+            wire: wire.clone(),
+            api: api.clone(),
+        }
+    }
+
+    /// Tells it; what the forge answered, in words.
+    pub async fn tell(&self, news: &News) -> Result<String, Refusal> {
+        let sha = news.deployment.commit.as_str();
+        let context = context(&self.api, news);
+        let state = State::of(news.moment).status();
+        let description = summary(news, DESCRIPTION);
+        if news.again && self.has(sha, &context, state, &description).await? {
+            return Ok("it has this status already".to_owned());
+        }
+        let body = json!({
+            "state": state,
+            "context": context,
+            "description": description,
+            "target_url": news.page,
+        });
+        let request = self.request(Method::POST, &format!("statuses/{sha}"));
+        let answer = self.wire.send(request.json(&body)).await?;
+        answer.taken().map_err(|refusal| self.advise(refusal))?;
+        let short = news.deployment.commit.short();
+        Ok(format!("it shows {context} as {state} on {short}"))
+    }
+
+    async fn has(
+        &self,
+        sha: &str,
+        context: &str,
+        state: &str,
+        description: &str,
+    ) -> Result<bool, Refusal> {
+        let path = format!("commits/{sha}/statuses?sort=recentupdate&limit=50");
+        let answer = self.wire.send(self.request(Method::GET, &path)).await?;
+        let answer = answer.taken().map_err(|refusal| self.advise(refusal))?;
+        let all = answer
+            .json
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let own = all.iter().filter(|one| one["context"] == context);
+        let newest = own.max_by_key(|one| one["id"].as_u64());
+        // What is sent as `state` comes back as `status`.
+        let same = |one: &Value| one["status"] == state && one["description"] == description;
+        Ok(newest.is_some_and(same))
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}/repos/{}/{path}", self.api.url, self.api.project);
+        let request = self.wire.request(method, &url);
+        match &self.api.login {
+            // Forgejo tells `token` from `Token`.
+            ForgeLogin::Token(token) => {
+                request.header("authorization", format!("token {}", token.expose()))
+            }
+            ForgeLogin::App { .. } => request,
+        }
+    }
+
+    fn advise(&self, refusal: Refusal) -> Refusal {
+        let project = &self.api.project;
+        match refusal.words.get(..15) {
+            Some("it answered 401") => refusal.hint("the token is wrong"),
+            Some("it answered 403" | "it answered 404") => refusal.hint(&format!(
+                "the token needs `write:repository`, and its user may write to {project}"
+            )),
+            _ => refusal,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! GitLab: commit statuses, environments and deployments.
+
+use super::state::{State, context, label};
+use crate::config::{ForgeApi, ForgeLogin};
+use crate::report::memory::Memory;
+use crate::report::message::summary;
+use crate::report::wire::{Answer, Refusal, Wire};
+use crate::report::{DEPLOYMENTS, News};
+use http::Method;
+use serde_json::{Value, json};
+
+/// One of the two things that GitLab is told about an app.
+#[derive(Debug, Clone)]
+pub struct GitLab {
+    wire: Wire,
+    api: ForgeApi,
+    deployments: bool,
+}
+
+const DESCRIPTION: usize = 200;
+
+impl GitLab {
+    /// Tells what the last part of a target's name says.
+    pub fn new(wire: &Wire, api: &ForgeApi, what: &str) -> GitLab {
+        GitLab {
+            wire: wire.clone(),
+            api: api.clone(),
+            deployments: what == DEPLOYMENTS,
+        }
+    }
+
+    /// Tells it; what GitLab answered, in words.
+    pub async fn tell(&self, news: &News, memory: &Memory) -> Result<String, Refusal> {
+        let told = match (self.deployments, news.test) {
+            (false, _) => self.status(news).await,
+            (true, true) => self.look().await,
+            (true, false) => self.deployment(news, memory).await,
+        };
+        told.map_err(|refusal| match refusal.words.get(..15) {
+            Some("it answered 401") => refusal.hint("the token is wrong or has expired"),
+            Some("it answered 403" | "it answered 404") => refusal.hint(&format!(
+                "the token needs the scope `api` and the role Developer in {}",
+                self.api.project
+            )),
+            _ => refusal,
+        })
+    }
+
+    async fn look(&self) -> Result<String, Refusal> {
+        self.get("deployments?per_page=1").await?;
+        Ok("it lets Teal read; an example would be seen by everybody, so none was made".to_owned())
+    }
+
+    async fn status(&self, news: &News) -> Result<String, Refusal> {
+        let sha = news.deployment.commit.as_str();
+        let context = context(&self.api, news);
+        let state = State::of(news.moment).gitlab();
+        let short = news.deployment.commit.short();
+        if news.again && self.newest(sha, &context).await?.as_deref() == Some(state) {
+            return Ok("it has this status already".to_owned());
+        }
+        let body = json!({
+            "state": state,
+            "name": context,
+            "description": summary(news, DESCRIPTION),
+            "target_url": news.page,
+        });
+        let request = self
+            .request(Method::POST, &format!("statuses/{sha}"))
+            .json(&body);
+        let answer = self.wire.send(request).await?;
+        if !answer.status.is_success() && answer.text.contains("Cannot transition") {
+            // GitLab has no way from a state to itself; what it has is looked at.
+            return match self.newest(sha, &context).await? {
+                Some(now) if now == state => Ok("it has this status already".to_owned()),
+                _ => Err(answer.refusal()),
+            };
+        }
+        answer.taken()?;
+        Ok(format!("it shows {context} as {state} on {short}"))
+    }
+
+    async fn newest(&self, sha: &str, context: &str) -> Result<Option<String>, Refusal> {
+        let name = query(context);
+        let answer = self
+            .get(&format!(
+                "repository/commits/{sha}/statuses?name={name}&per_page=100"
+            ))
+            .await?;
+        let all = answer.json.as_array().ok_or_else(|| answer.garbage())?;
+        let own = all.iter().filter(|one| one["name"] == context);
+        let newest = own.max_by_key(|one| one["id"].as_u64());
+        Ok(newest
+            .and_then(|one| one["status"].as_str())
+            .map(str::to_owned))
+    }
+
+    async fn deployment(&self, news: &News, memory: &Memory) -> Result<String, Refusal> {
+        let state = State::of(news.moment);
+        let env = label(&self.api, news.env());
+        if state == State::Waiting {
+            return Ok("GitLab's deployments begin when they run".to_owned());
+        }
+        let word = state.gitlab();
+        let subject = format!("deployment {}", news.deployment.id);
+        let known: Option<u64> = memory.recall(subject.clone()).await?;
+        if let Some(id) = known {
+            let request = self.request(Method::PUT, &format!("deployments/{id}"));
+            let answer = self
+                .wire
+                .send(request.json(&json!({ "status": word })))
+                .await?;
+            if !answer.text.contains("Cannot transition") {
+                answer.taken()?;
+            }
+            return Ok(format!("it shows {env} as {word}"));
+        }
+        if state == State::Over {
+            return Ok("it never heard of this deployment".to_owned());
+        }
+        self.environment(&env, news).await?;
+        let found = match news.again {
+            true => self.find(&env, word, news).await?,
+            false => None,
+        };
+        let id = match found {
+            Some(id) => id,
+            None => self.create(&env, word, news).await?,
+        };
+        memory.remember(subject, id).await?;
+        Ok(format!("it shows {env} as {word}"))
+    }
+
+    async fn create(&self, env: &str, word: &str, news: &News) -> Result<u64, Refusal> {
+        let name = &news.deployment.ref_name;
+        let tag = name.starts_with("refs/tags/");
+        let short = { name.strip_prefix("refs/heads/") }
+            .or_else(|| name.strip_prefix("refs/tags/"))
+            .unwrap_or(name);
+        let body = json!({
+            "environment": env,
+            "sha": news.deployment.commit.as_str(),
+            "ref": short,
+            "tag": tag,
+            "status": word,
+        });
+        let request = self.request(Method::POST, "deployments").json(&body);
+        self.wire.send(request).await?.taken()?.id("/id")
+    }
+
+    /// The deployment that an earlier try made although its answer was lost: the newest one, when it is of this commit and
+    /// in this state.
+    async fn find(&self, env: &str, word: &str, news: &News) -> Result<Option<u64>, Refusal> {
+        let path = format!(
+            "deployments?environment={}&order_by=id&sort=desc&per_page=1",
+            query(env)
+        );
+        let answer = self.get(&path).await?;
+        let newest = answer.json.pointer("/0").unwrap_or(&Value::Null);
+        let own = newest["sha"] == news.deployment.commit.as_str() && newest["status"] == word;
+        Ok(newest["id"].as_u64().filter(|_| own))
+    }
+
+    /// Makes sure that the environment is there, with the address that people reach it by.
+    async fn environment(&self, env: &str, news: &News) -> Result<(), Refusal> {
+        let found = self
+            .get(&format!("environments?name={}", query(env)))
+            .await?;
+        if found.json.as_array().is_some_and(|all| !all.is_empty()) {
+            return Ok(());
+        }
+        let body = json!({ "name": env, "external_url": news.url });
+        let request = self.request(Method::POST, "environments").json(&body);
+        let answer = self.wire.send(request).await?;
+        // Somebody else made it meanwhile.
+        if answer.text.contains("already been taken") {
+            return Ok(());
+        }
+        answer.taken().map(|_| ())
+    }
+
+    async fn get(&self, path: &str) -> Result<Answer, Refusal> {
+        self.wire
+            .send(self.request(Method::GET, path))
+            .await?
+            .taken()
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!(
+            "{}/projects/{}/{path}",
+            self.api.url,
+            query(&self.api.project)
+        );
+        let request = self.wire.request(method, &url);
+        match &self.api.login {
+            ForgeLogin::Token(token) => request.header("private-token", token.expose()),
+            ForgeLogin::App { .. } => request,
+        }
+    }
+}
+
+fn query(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
