@@ -101,7 +101,10 @@ fn deep_nesting_does_not_overflow_the_stack() {
 
 #[test]
 fn the_annotated_examples_are_right() {
-    let env = |name: &str| Some(format!("value of {name}"));
+    let env = |name: &str| {
+        let address = name.ends_with("_WEBHOOK").then_some("https://example.com/");
+        Some(format!("{}value-of-{name}", address.unwrap_or_default()))
+    };
     for (name, text) in [
         ("teal.toml", SERVER),
         ("minimal.toml", include_str!("../../../config/minimal.toml")),
@@ -121,6 +124,7 @@ fn the_full_example_names_every_key() {
             let line = line.trim_start_matches(['#', ' ']);
             line.starts_with(&format!("{key} "))
                 || line.contains(&format!("{{ {key} "))
+                || line.contains(&format!(", {key} = "))
                 || line.contains(&format!("[{key}"))
                 || line.contains(&format!(".{key}"))
         })
@@ -130,6 +134,11 @@ fn the_full_example_names_every_key() {
         (server_keys::APP.keys, SERVER),
         (server_keys::ENVIRONMENT.keys, SERVER),
         (server_keys::PERSON.keys, SERVER),
+        (server_keys::GITHUB_APP.keys, SERVER),
+        (server_keys::SLACK.keys, SERVER),
+        (server_keys::MAIL.keys, SERVER),
+        (server_keys::SMTP.keys, SERVER),
+        (server_keys::WEBHOOK.keys, SERVER),
         (
             server_keys::PROXY.keys,
             concat!(
