@@ -14,6 +14,7 @@ mod draft;
 mod error;
 mod explain;
 mod field;
+mod forge_address;
 mod forge_api;
 mod load;
 mod nothing_to_run;

@@ -3,7 +3,8 @@
 use super::around::Around;
 use super::document::{Field, Section};
 use super::error::ConfigError;
-use super::forge_api::{ForgeApi, ForgeLogin, of_repo};
+use super::forge_address::of_repo;
+use super::forge_api::{ForgeApi, ForgeLogin};
 use super::server_keys::GITHUB_APP;
 use super::server_values::web_address;
 use super::{Credentials, Forge, secret};

@@ -8,6 +8,7 @@ use crate::report::{
 use crate::store::outbox::Letter;
 use crate::store::{StoreError, deployments, events};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Files that say which versions of other people's code are used.
 const LOCKFILES: [&str; 14] = [
@@ -34,7 +35,7 @@ pub(super) fn environment(env: &EnvId) -> String {
 
 /// The news that a letter stands for; nothing, when its deployment is unknown.
 pub(super) async fn news(
-    tools: &Tools,
+    tools: &Arc<Tools>,
     letter: &Letter,
     memory: &Memory,
 ) -> Result<Option<News>, StoreError> {
@@ -51,29 +52,39 @@ pub(super) async fn news(
     };
     let heard = memory.recall(environment(&deployment.env)).await;
     let heard = heard.map_err(|refusal: Refusal| StoreError::Content(refusal.words))?;
-    let url = tools.url(&deployment.env);
-    let subject = tools.subject(&deployment.env.app, &deployment.commit);
-    let earlier: Vec<&Deployment> = history.iter().filter(|one| one.id < id).collect();
-    let wrong = matches!(letter.moment, Moment::Failed | Moment::RolledBack);
-    let changes = match wrong {
-        true => changes(tools, &deployment, &earlier),
-        false => None,
+    let moment = letter.moment;
+    let again = letter.tries > 0;
+    let tools = Arc::clone(tools);
+    // Git reads files, which may take its time in a large repository.
+    let written = move || {
+        let earlier: Vec<&Deployment> = history.iter().filter(|one| one.id < id).collect();
+        let url = tools.url(&deployment.env);
+        let subject = tools.subject(&deployment.env.app, &deployment.commit);
+        let wrong = matches!(moment, Moment::Failed | Moment::RolledBack);
+        let changes = match wrong {
+            true => changes(&tools, &deployment, &earlier),
+            false => None,
+        };
+        News {
+            moment,
+            story: story(&deployment, &records, subject.as_deref(), &url),
+            steps: steps(&records),
+            why: why(&records),
+            changes,
+            heard,
+            before: before(&earlier),
+            again,
+            test: false,
+            page: tools.page(id),
+            subject,
+            url,
+            deployment,
+        }
     };
-    Ok(Some(News {
-        moment: letter.moment,
-        story: story(&deployment, &records, subject.as_deref(), &url),
-        steps: steps(&records),
-        why: why(&records),
-        changes,
-        heard,
-        before: before(&earlier),
-        again: letter.tries > 0,
-        test: false,
-        page: tools.page(id),
-        subject,
-        url,
-        deployment,
-    }))
+    match tokio::task::spawn_blocking(written).await {
+        Ok(news) => Ok(Some(news)),
+        Err(error) => Err(StoreError::Content(error.to_string())),
+    }
 }
 
 /// An example about an environment of this server, for a target that asks for one. A forge needs a commit that it knows.

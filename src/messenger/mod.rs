@@ -9,7 +9,7 @@ use crate::pipeline::Tools;
 use crate::report::{Memory, News, Refusal, Retry, Target, targets};
 use crate::store::outbox::{self, Letter};
 use crate::store::{StoreError, told};
-use crate::system::{clock, fault};
+use crate::system::clock;
 use post::{DAY_MS, Post, chosen};
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,8 +87,14 @@ impl Sender {
         let store = self.tools.journal.store().clone();
         let name = self.target.name.clone();
         let chosen = store.read(move |c| chosen(c, &name)).await?;
-        for stale in chosen.stale {
-            store.write(move |c| outbox::done(c, stale)).await?;
+        if !chosen.stale.is_empty() {
+            let stale = chosen.stale;
+            let sweep = move |c: &rusqlite::Connection| {
+                stale.into_iter().try_for_each(|id| outbox::overtake(c, id))
+            };
+            store.write(sweep).await?;
+            // What was swept may have left its mark on the letter that is next.
+            return Ok(Some(Duration::ZERO));
         }
         let Some(letter) = chosen.letter else {
             return Ok(None);
@@ -108,9 +114,7 @@ impl Sender {
         }
         let id = letter.id;
         store.write(move |c| outbox::begin(c, id)).await?;
-        fault::point("outbox: begun");
         let answer = self.target.tell(&news, &heard).await;
-        fault::point("outbox: told");
         self.close(letter, &news, answer).await?;
         Ok(Some(Duration::ZERO))
     }

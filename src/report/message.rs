@@ -40,8 +40,11 @@ pub fn message(news: &News) -> Message {
     }
     if news.moment == Moment::Live {
         facts.push(("address", news.url.clone()));
-        let cost = deployment.receipt.as_ref().map(receipt);
-        facts.extend(cost.map(|line| ("receipt", line.text.trim().replacen("receipt", "", 1))));
+        let cost = deployment.receipt.as_ref().map(receipt).unwrap_or_default();
+        let cost: Vec<&str> = cost.iter().map(|line| line.text.trim()).collect();
+        if let Some(cost) = cost.join(", ").strip_prefix("receipt") {
+            facts.push(("receipt", cost.to_owned()));
+        }
     }
     if let Some(next) = deployment.failure.as_ref().map(|why| why.next.clone()) {
         facts.push(("next", next));
@@ -132,6 +135,9 @@ fn kind(deployment: &Deployment) -> Option<String> {
         Kind::Restart => Some("restart".to_owned()),
         Kind::Rollback { backup: None } => Some("rollback".to_owned()),
         Kind::Rollback { backup: Some(name) } => Some(format!("rollback to {name}")),
+        Kind::Promote { from, deployment } => {
+            Some(format!("promotion of deployment {deployment} from {from}"))
+        }
     }
 }
 

@@ -120,14 +120,13 @@ impl Target {
         let Some(hears) = &self.hears else {
             return true;
         };
+        let edits = matches!(&self.place, Ok(Opened::SlackBot(_) | Opened::Discord(_)));
+        let follows = edits && hears.hears(Heard::Started);
         let well = news.moment == Moment::Live && !hears.hears(Heard::Live);
-        if well && news.recovers().is_none() {
+        if well && !follows && news.recovers().is_none() {
             return false;
         }
-        let counts = matches!(
-            &self.place,
-            Ok(Opened::SlackBot(_) | Opened::Discord(_) | Opened::Webhook(_))
-        );
+        let counts = edits || matches!(&self.place, Ok(Opened::Webhook(_)));
         counts || news.repeats().is_none()
     }
 

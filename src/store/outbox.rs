@@ -98,6 +98,19 @@ pub fn done(connection: &Connection, id: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Takes it out because a later one says more. Whether the target may have heard of the deployment, although nobody knows,
+/// is kept with the later one.
+pub fn overtake(connection: &Connection, id: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE outbox SET tries = max(outbox.tries, old.tries), next_ms = max(outbox.next_ms, old.next_ms)
+             FROM outbox AS old WHERE old.id = ?1 AND old.tries > 0 AND outbox.id > old.id
+             AND outbox.target = old.target AND outbox.deployment = old.deployment",
+        )?
+        .execute([id])?;
+    done(connection, id)
+}
+
 /// Gives it up; it stays for people to see.
 pub fn give_up(
     connection: &Connection,

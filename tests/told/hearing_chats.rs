@@ -313,3 +313,44 @@ fn an_example_is_sent_on_demand_and_the_answer_is_reported() {
       next: one of: slack, ops
     ");
 }
+
+#[test]
+fn a_live_message_of_an_app_that_goes_on_failing_says_its_own_end() {
+    let discord = Service::start(Discord::default());
+    let keys =
+        "kind = \"discord\"\nwebhook = { env = \"DISCORD\" }\nevents = [\"started\", \"failed\"]";
+    let plan = Teal::plan()
+        .top(&notify(keys))
+        .variable("DISCORD", &discord.url("/api/webhooks/1/token"));
+    let (teal, app) = telling(plan);
+    push(&app);
+    for version in ["v2", "v3"] {
+        app.git().write("fault.txt", "exit");
+        app.version(version);
+        app.recipe(&format!("[build]\ninstall = \"{}\"", teal.waiting(version)));
+        app.version(version);
+        let pusher = std::thread::spawn({
+            let git = app.git().clone();
+            move || git.push(["production", "main"])
+        });
+        teal.wait_for_waiting(version);
+        let open = |discord: &mut Discord| {
+            let last = discord
+                .messages
+                .last()
+                .map(|(_, body)| body["embeds"][0]["title"].to_string());
+            last.is_some_and(|title| title.contains("is on its way"))
+        };
+        discord.wait("it says that it is on its way", open);
+        teal.let_go(version);
+        assert_eq!(pusher.join().unwrap().code, 0);
+        let over = |discord: &mut Discord| {
+            let last = discord
+                .messages
+                .last()
+                .map(|(_, body)| body["embeds"][0]["title"].to_string());
+            last.is_some_and(|title| title.contains("failed at"))
+        };
+        discord.wait("the same message says how it ended", over);
+    }
+}

@@ -145,7 +145,7 @@ fn github_shows_statuses_deployments_and_one_comment_and_every_request_is_one_it
         ]
     );
     let status = github.look(|github| github.deployment_statuses.last().cloned().unwrap());
-    assert_eq!(status["auto_inactive"].as_bool().unwrap_or(false), false);
+    assert_ne!(status["auto_inactive"], true);
     let comments = github.look(|github| github.comments.clone());
     assert_eq!(comments.len(), 1);
     let comment = comments[0]["body"].as_str().unwrap().to_owned();
@@ -230,9 +230,10 @@ fn gitlab_shows_statuses_and_deployments() {
 
 #[test]
 fn a_wrong_token_is_said_in_the_status_until_it_is_put_right() {
-    let mut state = GitHub::default();
-    state.token_revoked = true;
-    let github = Service::start(state);
+    let github = Service::start(GitHub {
+        token_revoked: true,
+        ..GitHub::default()
+    });
     let keys = format!("{WITH_TOKEN}\ndeployments = false");
     let world = World::new("github", &github.url("/api/v3"), &keys);
     assert_eq!(world.deploy(), 0);

@@ -115,9 +115,10 @@ fn gitlab_is_told_once_though_answers_were_lost() {
 
 #[test]
 fn what_nobody_took_before_the_kill_is_told_after_it() {
-    let mut state = GitHub::default();
-    state.token_revoked = true;
-    let github = Service::start(state);
+    let github = Service::start(GitHub {
+        token_revoked: true,
+        ..GitHub::default()
+    });
     let keys = "api_token = { env = \"TOKEN\" }";
     let mut world = World::new("github", &github.url("/api/v3"), keys);
     assert_eq!(world.deploy(), 0);

@@ -81,7 +81,14 @@ impl Slack {
 
 impl Stateful for Slack {
     fn answer(&mut self, request: &Request) -> Option<Reply> {
-        let body: Value = serde_json::from_slice(&request.body).ok()?;
+        // Reading takes forms, writing takes JSON.
+        let body: Value = match request.path.contains("conversations.") {
+            true => {
+                let pairs = form_urlencoded::parse(&request.body);
+                pairs.map(|(name, value)| (name, json!(value))).collect()
+            }
+            false => serde_json::from_slice(&request.body).ok()?,
+        };
         if request.path == "/services/T/B/X" {
             Slack::checked(&body).ok()?;
             self.hooked.push(body);
@@ -100,6 +107,11 @@ impl Stateful for Slack {
             }
             ("chat.postMessage", _) => self.post(body),
             ("chat.update", _) => self.update(body),
+            ("conversations.history" | "conversations.replies", _)
+                if body["channel"] != CHANNEL =>
+            {
+                json!({ "ok": false, "error": "channel_not_found" })
+            }
             ("conversations.history", _) => {
                 json!({ "ok": true, "messages": self.top().into_iter().rev().collect::<Vec<_>>() })
             }

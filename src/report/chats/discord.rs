@@ -1,6 +1,6 @@
 //! Discord by a webhook: one message for each deployment, edited.
 
-use super::subject;
+use super::kept;
 use crate::config::Secret;
 use crate::report::News;
 use crate::report::escape::{code, discord};
@@ -35,9 +35,9 @@ impl Discord {
 
     /// Tells it; what Discord answered, in words.
     pub async fn tell(&self, news: &News, memory: &Memory) -> Result<String, Refusal> {
-        let subject = subject(news);
+        let (subject, known) = kept::<String>(news, memory).await?;
         let body = body(&message(news));
-        if let Some(id) = memory.recall::<String>(subject.clone()).await? {
+        if let Some(id) = known {
             let request = self.request(Method::PATCH, &format!("/messages/{id}"))?;
             let answer = self.wire.send(request.json(&body)).await?;
             // 10008 is "Unknown Message": somebody removed it, and it is written anew.

@@ -12,13 +12,24 @@ pub use slack::{SlackBot, SlackWebhook};
 pub use teams::Teams;
 
 use super::News;
-use crate::domain::DeploymentId;
+use super::memory::Memory;
+use super::wire::Refusal;
+use serde::de::DeserializeOwned;
 
-/// Under which deployment a chat keeps its message: the same failure once more goes into the message of the first one.
-fn subject(news: &News) -> String {
-    let first: DeploymentId = match news.repeats() {
-        Some(heard) => heard.first,
-        None => news.deployment.id,
-    };
-    format!("deployment {first}")
+/// The message that a chat keeps for this, and what it is filed under: the deployment's own one, or, for the same failure
+/// once more, the one of the first.
+async fn kept<T>(news: &News, memory: &Memory) -> Result<(String, Option<T>), Refusal>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    let own = format!("deployment {}", news.deployment.id);
+    let found: Option<T> = memory.recall(own.clone()).await?;
+    match (found, news.repeats()) {
+        (None, Some(heard)) => {
+            let first = format!("deployment {}", heard.first);
+            let found = memory.recall(first.clone()).await?;
+            Ok((first, found))
+        }
+        (found, _) => Ok((own, found)),
+    }
 }

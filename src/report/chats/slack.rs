@@ -1,8 +1,8 @@
 //! Slack: as a bot, one message for each deployment, kept up to date, with the whole story in its thread; or by an incoming
 //! webhook, one message at the end.
 
+use super::kept;
 use super::slack_blocks::{blocks, fallback};
-use super::subject;
 use crate::config::Secret;
 use crate::report::News;
 use crate::report::escape::slack_code;
@@ -48,10 +48,9 @@ impl SlackBot {
 
     /// Tells it; what Slack answered, in words.
     pub async fn tell(&self, news: &News, memory: &Memory) -> Result<String, Refusal> {
-        let subject = subject(news);
-        let known: Option<Posted> = memory.recall(subject.clone()).await?;
+        let (subject, known) = kept::<Posted>(news, memory).await?;
         let found = match (known, news.again) {
-            (None, true) => self.find(news).await,
+            (None, true) => self.find(news, memory).await?,
             (known, _) => known,
         };
         let posted = match found {
@@ -59,6 +58,9 @@ impl SlackBot {
             None => self.post(news).await?,
         };
         memory.remember(subject.clone(), posted.clone()).await?;
+        memory
+            .remember(self.channel.clone(), posted.channel.clone())
+            .await?;
         let words = format!("it shows the message in {}", posted.channel);
         let id = news.deployment.id;
         if news.moment.is_end() && news.repeats().is_none() && !posted.told.contains(&id) {
@@ -126,29 +128,44 @@ impl SlackBot {
 
     /// The message that an earlier try posted although its answer was lost. A bot that may not read the channel does not
     /// find it, and says the same twice rather than not at all.
-    async fn find(&self, news: &News) -> Option<Posted> {
-        let body = json!({
-            "channel": self.channel,
-            "limit": 50,
-            "include_all_metadata": true,
-        });
-        let answer = self.call("conversations.history", &body).await.ok()?;
-        let ts = own(&answer, news)?;
-        Some(Posted {
-            channel: self.channel.clone(),
+    async fn find(&self, news: &News, memory: &Memory) -> Result<Option<Posted>, Refusal> {
+        // Slack reads by a channel's id only, which it told when it took an earlier message.
+        let id: Option<String> = memory.recall(self.channel.clone()).await?;
+        let channel = id.unwrap_or_else(|| self.channel.clone());
+        let answer = self.read("conversations.history", &channel, None).await;
+        let ts = answer.ok().and_then(|answer| own(&answer, news));
+        Ok(ts.map(|ts| Posted {
+            channel,
             ts,
             told: Vec::new(),
-        })
+        }))
+    }
+
+    /// What stands in a channel, or in a thread of it. These methods take forms and no JSON.
+    async fn read(
+        &self,
+        method: &str,
+        channel: &str,
+        thread: Option<&str>,
+    ) -> Result<Answer, Refusal> {
+        let pairs = [
+            ("channel", channel),
+            ("limit", "50"),
+            ("include_all_metadata", "true"),
+        ];
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs)
+            .extend_pairs(thread.map(|ts| ("ts", ts)))
+            .finish();
+        let request = self.request(method);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        self.answer(request.body(form)).await
     }
 
     async fn has_details(&self, posted: &Posted, news: &News) -> bool {
-        let body = json!({
-            "channel": posted.channel,
-            "ts": posted.ts,
-            "limit": 50,
-            "include_all_metadata": true,
-        });
-        let answer = self.call("conversations.replies", &body).await;
+        let answer = self
+            .read("conversations.replies", &posted.channel, Some(&posted.ts))
+            .await;
         // The first one is the message itself, which bears the mark as well.
         answer.is_ok_and(|answer| {
             let all = answer.json["messages"]
@@ -161,9 +178,16 @@ impl SlackBot {
     }
 
     async fn call(&self, method: &str, body: &Value) -> Result<Answer, Refusal> {
+        self.answer(self.request(method).json(body)).await
+    }
+
+    fn request(&self, method: &str) -> reqwest::RequestBuilder {
         let url = format!("{}/{method}", self.api_url);
         let request = self.wire.request(Method::POST, &url);
-        let request = request.bearer_auth(self.token.expose()).json(body);
+        request.bearer_auth(self.token.expose())
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Answer, Refusal> {
         let answer = self.wire.send(request).await?.taken()?;
         match answer.json["ok"].as_bool() {
             Some(true) => Ok(answer),

@@ -171,6 +171,7 @@ impl GitHub {
             Kind::Deploy => "deploy",
             Kind::Rollback { .. } => "rollback",
             Kind::Restart => "restart",
+            Kind::Promote { .. } => "promote",
         };
         // With contexts required, one's own pending status makes a conflict; an automatic merge is no deployment at all.
         let body = json!({
