@@ -54,6 +54,7 @@ fn deployment(env: &EnvId) -> Result<Deployment, NameError> {
         state: State::Failed,
         color: Some(Color::Green),
         env_digest: None,
+        restore_point: None,
         retry_of: None,
         created_ms: MADE_MS,
         started_ms: Some(MADE_MS + 20),
