@@ -16,6 +16,7 @@ git git
 ssh openssh-client
 sshd openssh-server
 nginx nginx
+chromedriver chromium-driver
 python3 python3
 node nodejs
 npm npm

@@ -2,7 +2,7 @@
 //! kept in the journal from before its first deployment, so that a server that dies in between knows afterwards whether
 //! the ref is still to be moved, or what is still to be taken back.
 
-use crate::domain::{DeploymentId, State};
+use crate::domain::{DeploymentId, Origin, State};
 use crate::journal::JournalError;
 use crate::queue::{Queued, Wish};
 use crate::store::landings::{self, Landing, LandingId};
@@ -74,7 +74,9 @@ impl<'a> Gate<'a> {
                 .serving()
                 .is_some_and(|now| now.deployment == *deployment);
             if serves && self.is_live(*deployment).await? {
-                self.worker.rollback(env, None, &landing.by).await?;
+                self.worker
+                    .rollback(env, None, &landing.by, Origin::Hook)
+                    .await?;
             }
         }
         let id = self.id;

@@ -44,6 +44,7 @@ pub mod queue;
 pub mod pipeline;
 
 pub mod caretaker;
+pub mod cutover;
 pub mod messenger;
 pub mod reconcile;
 pub mod recovery;

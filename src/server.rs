@@ -14,7 +14,7 @@ use crate::system::lock::{self, Lock, LockError};
 use crate::system::notify;
 use crate::traffic::{Traffic, TrafficError};
 use crate::worker::Worker;
-use crate::{caretaker, intake, landing, messenger, reconcile, recovery, teller, web};
+use crate::{caretaker, cutover, intake, landing, messenger, reconcile, recovery, teller, web};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -89,6 +89,7 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
         tokio::spawn(intake::spool::watch(worker.clone()));
         tokio::spawn(reconcile::watch(Arc::clone(&tools), queue.clone()));
         tokio::spawn(caretaker::watch(Arc::clone(&tools)));
+        tokio::spawn(cutover::watch(Arc::clone(&tools)));
         tokio::spawn(teller::tell(Arc::clone(&tools)));
         landing::settle(&worker, at_gates);
         tokio::spawn(messenger::deliver(Arc::clone(&tools)));
@@ -185,7 +186,9 @@ async fn answer(worker: Worker, outside: TcpListener, inside: UnixListener) {
     let socket = web::inside(&worker)
         .merge(intake::hooks())
         .with_state(worker.clone());
-    let page = web::outside().merge(intake::webhooks()).with_state(worker);
+    let page = web::outside(&worker)
+        .merge(intake::webhooks())
+        .with_state(worker);
     tokio::join!(
         web::serve_unix(inside, socket, web::Limits::default()),
         web::serve_tcp(outside, page, web::Limits::default()),

@@ -308,6 +308,7 @@ impl Worker {
         env: &EnvId,
         backup: Option<String>,
         by: &str,
+        door: Origin,
     ) -> Result<Queued, WorkerError> {
         let id = env.clone();
         let open = self
@@ -348,7 +349,7 @@ impl Worker {
             ref_name: target.ref_name.clone(),
             kind: Kind::Rollback { backup },
             by: by.to_owned(),
-            origin: Origin::Cli,
+            origin: door,
             mode: Mode::Fast,
             redeploy: true,
             skip_tests: false,

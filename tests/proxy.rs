@@ -85,6 +85,7 @@ impl World {
             state_dir: self.sandbox.path().to_owned(),
             listen: self.address,
             public_url: String::new(),
+            public_page: false,
             ssh_host: None,
             build_slots: 1,
             reconcile: LONG,

@@ -1,7 +1,7 @@
 //! What may be typed.
 
 use super::until::until;
-use crate::domain::DeploymentId;
+use crate::domain::{DeploymentId, Role};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Zoned;
 use std::ffi::OsString;
@@ -68,6 +68,12 @@ pub(super) enum Command {
     Key(Keys),
     /// Who is told how deployments go
     Notify(Notify),
+    /// Let people use the dashboard, and scripts the API
+    User {
+        /// What to do
+        #[command(subcommand)]
+        command: UserCommand,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -350,6 +356,65 @@ pub(super) struct NotifyTest {
     /// Whom to send it to, as `teal notify list` names them [default: everybody]
     #[arg(value_name = "TARGET")]
     pub target: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Let somebody in, or give them one more role; prints a one-time link
+    Add(UserAdd),
+    /// Print a new one-time link for somebody
+    Link(UserName),
+    /// List who may sign in, what they may do, and their tokens
+    List,
+    /// Let somebody in no longer: their sessions and tokens end
+    Remove(UserName),
+    /// Tokens for scripts
+    Token {
+        /// What to do
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UserAdd {
+    /// Their name: lower-case letters, digits and `-`
+    pub name: String,
+    /// What they may do: look, deploy, approve or admin; each may do what those before it may
+    #[arg(long)]
+    pub role: Role,
+    /// Only in this environment; may be given several times [default: everywhere]
+    #[arg(long, value_name = "ENV")]
+    pub env: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UserName {
+    /// Their name
+    pub name: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Make a token with somebody's rights; it is printed once
+    Add(TokenAdd),
+    /// End a token
+    Revoke(TokenId),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenAdd {
+    /// Whose rights it has
+    pub name: String,
+    /// What it is for
+    #[arg(long = "for", value_name = "WORDS")]
+    pub label: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenId {
+    /// The token's number, as `teal user list` shows it
+    pub id: i64,
 }
 
 /// On or off.

@@ -2,12 +2,10 @@
 
 use super::client::{Client, named};
 use super::failure::{CliError, Code};
-use super::moments::ago;
 use super::screen::Screen;
 use super::table::{Table, cell, plain};
-use super::tame::one_line;
 use crate::domain::{Audited, Verdict};
-use crate::report::Tone;
+use crate::report::{Tone, ago, one_line};
 use crate::system::clock;
 use crate::web::types::Which;
 

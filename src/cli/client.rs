@@ -228,7 +228,7 @@ async fn refused(response: Response<Incoming>) -> CliError {
         Err(error) => return error,
     };
     let refusal = serde_json::from_slice(&body).unwrap_or_else(|_| {
-        let text = super::tame::one_line(String::from_utf8_lossy(&body).trim(), 200);
+        let text = crate::report::one_line(String::from_utf8_lossy(&body).trim(), 200);
         let error = match text.as_str() {
             "" => format!("the server answered {status}"),
             text => format!("the server answered {status}: {text}"),

@@ -3,12 +3,10 @@
 use super::args::History;
 use super::client::{Client, named};
 use super::failure::{CliError, Code};
-use super::moments::ago;
 use super::screen::Screen;
 use super::table::{Table, cell, plain};
-use super::tame::one_line;
-use crate::domain::{Deployment, Kind, State};
-use crate::report::{Line, Tone, duration};
+use crate::domain::{Deployment, State};
+use crate::report::{Line, Tone, ago, duration, one_line, what};
 use crate::system::clock;
 use crate::web::types::Which;
 
@@ -91,23 +89,6 @@ pub(super) fn state(state: State) -> Line {
     cell(tone, state.as_str())
 }
 
-/// What was asked for, in few words.
-pub(super) fn what(deployment: &Deployment) -> String {
-    match &deployment.kind {
-        Kind::Deploy => short_ref(&deployment.ref_name),
-        Kind::Rollback { backup: None } => "rollback".to_owned(),
-        Kind::Rollback { backup: Some(name) } => format!("rollback to {}", one_line(name, 60)),
-        Kind::Restart => "restart".to_owned(),
-        Kind::Promote { from, .. } => format!("promoted from {}", from.env),
-    }
-}
-
-fn short_ref(name: &str) -> String {
-    let heads = name.strip_prefix("refs/heads/");
-    let short = heads.or_else(|| name.strip_prefix("refs/tags/"));
-    one_line(short.unwrap_or(name), 60)
-}
-
 /// From leaving the queue to the end.
 fn took(deployment: &Deployment) -> String {
     match (deployment.started_ms, deployment.ended_ms) {
@@ -121,7 +102,7 @@ mod tests {
     use super::*;
     use crate::cli::paint::Paint;
     use crate::cli::samples::{self, MINUTE};
-    use crate::domain::{Failure, Step};
+    use crate::domain::{Failure, Kind, Step};
 
     #[test]
     fn each_failure_says_where_and_why() {

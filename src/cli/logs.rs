@@ -4,10 +4,10 @@ use super::args::Logs;
 use super::client::{Client, Stream, named};
 use super::failure::{CliError, Code};
 use super::screen::Screen;
-use super::tame::Tamer;
 use super::timing;
 use crate::domain::DeploymentId;
 use crate::report;
+use crate::report::Tamer;
 use crate::web::types::{DeploymentShown, Which};
 
 /// Shows what the steps of a deployment printed, or what the service of an environment prints.

@@ -14,11 +14,9 @@ mod client;
 mod failure;
 mod follow;
 mod live;
-mod moments;
 mod paint;
 mod screen;
 mod table;
-mod tame;
 mod until;
 
 mod audit;
@@ -42,6 +40,7 @@ mod serve;
 mod starter;
 mod status;
 mod timing;
+mod user;
 
 #[cfg(test)]
 mod samples;
@@ -115,6 +114,7 @@ async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, Cl
         }
         Command::Freeze(args) => freeze::run(client, which(&args.env), args, screen).await,
         Command::Notify(args) => notify::run(client, &args.command, screen).await,
+        Command::User { command } => user::run(client, command, screen).await,
         // These were carried out without the server's help.
         Command::Init(_) | Command::Serve | Command::Key(_) | Command::Run(_) => Ok(Code::Done),
     }

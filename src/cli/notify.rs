@@ -5,8 +5,7 @@ use super::client::Client;
 use super::failure::{CliError, Code};
 use super::screen::Screen;
 use super::table::{Table, cell, plain};
-use super::tame::one_line;
-use crate::report::Tone;
+use crate::report::{Tone, one_line};
 use crate::web::types::{NotifyTestRequest, TargetShown, TargetTested};
 
 /// Lists everybody who is told, or sends them an example.

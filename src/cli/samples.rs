@@ -46,6 +46,7 @@ pub(super) fn slot(color: Color, id: DeploymentId, start: &str, subject: &str) -
     SlotStatus {
         color,
         port: 3001,
+        share: if color == Color::Blue { 100 } else { 0 },
         commit: Some(commit(start)),
         subject: Some(subject.to_owned()),
         deployment: Some(id),
@@ -59,6 +60,7 @@ pub(super) fn empty(color: Color) -> SlotStatus {
     SlotStatus {
         color,
         port: 3002,
+        share: 0,
         commit: None,
         subject: None,
         deployment: None,
@@ -73,6 +75,7 @@ pub(super) fn environment(env: &str, slots: Vec<SlotStatus>) -> EnvironmentStatu
         env: env.parse().unwrap(),
         url: "https://arq-ai.ru".to_owned(),
         active: Some(Color::Blue),
+        since_ms: None,
         slots,
         warm_until_ms: None,
         maintenance: false,

@@ -4,13 +4,10 @@ mod detail;
 
 use super::client::{Client, named};
 use super::failure::{CliError, Code};
-use super::history::what;
-use super::moments::{ago, span};
 use super::screen::Screen;
 use super::table::{Table, cell, plain};
-use super::tame::one_line;
 use crate::domain::{Color, Deployment, State};
-use crate::report::{Line, Tone};
+use crate::report::{Line, Tone, ago, one_line, span, what};
 use crate::system::clock;
 use crate::web::types::{Builds, EnvironmentStatus, SlotStatus, Status, UntoldTarget, Which};
 
@@ -24,14 +21,7 @@ pub(super) async fn run(
     if screen.json {
         return screen.document(&status);
     }
-    let mut seen = Vec::new();
-    for environment in status.environments {
-        let since_ms = since(client, &environment).await?;
-        seen.push(Seen {
-            status: environment,
-            since_ms,
-        });
-    }
+    let seen = status.environments;
     let now = clock::now_ms();
     if seen.is_empty() {
         screen.say("no environments are configured");
@@ -39,7 +29,7 @@ pub(super) async fn run(
     }
     screen.table(&table(&seen, &status.builds, now));
     if let ([seen], false) = (seen.as_slice(), which.env.is_empty()) {
-        for line in detail::lines(&seen.status, now) {
+        for line in detail::lines(seen, now) {
             screen.line(&line);
         }
     }
@@ -56,42 +46,11 @@ pub(super) async fn run(
     Ok(Code::Done)
 }
 
-/// An environment, and since when its release serves.
-struct Seen {
-    status: EnvironmentStatus,
-    since_ms: Option<i64>,
-}
-
-/// When the last switch was that held. It is the last deployment's, unless that one never came so far.
-async fn since(client: &Client, environment: &EnvironmentStatus) -> Result<Option<i64>, CliError> {
-    let Some(active) = environment.active else {
-        return Ok(None);
-    };
-    if let Some(last) = &environment.last
-        && let Some(at) = switched(last, active)
-    {
-        return Ok(Some(at));
-    }
-    let env = environment.env.to_string();
-    let query = [("env", Some(env.as_str())), ("limit", Some("50"))];
-    let deployments: Vec<Deployment> = client.get("deployments", &query).await?;
-    Ok(deployments
-        .iter()
-        .find_map(|deployment| switched(deployment, active)))
-}
-
-fn switched(deployment: &Deployment, to: Color) -> Option<i64> {
-    let held =
-        deployment.color == Some(to) && matches!(deployment.state, State::Live | State::Observing);
-    deployment.switched_ms.filter(|_| held)
-}
-
-fn table(seen: &[Seen], builds: &Builds, now_ms: i64) -> Table {
+fn table(seen: &[EnvironmentStatus], builds: &Builds, now_ms: i64) -> Table {
     let heads = ["ENVIRONMENT", "STATE", "SERVES", "SINCE", "OTHER COLOR"];
     let mut table = Table::new(&heads, 2);
-    for seen in seen {
-        let status = &seen.status;
-        let since = seen.since_ms.map(|at| span(now_ms - at));
+    for status in seen {
+        let since = status.since_ms.map(|at| span(now_ms - at));
         let cells = vec![
             plain(status.env.to_string()),
             state(status),
@@ -208,10 +167,10 @@ fn last(status: &EnvironmentStatus, now_ms: i64) -> Option<Line> {
     ))
 }
 
-fn warnings(seen: &[Seen]) -> Vec<Line> {
+fn warnings(seen: &[EnvironmentStatus]) -> Vec<Line> {
     let all = seen.iter().flat_map(|seen| {
-        let env = &seen.status.env;
-        let texts = seen.status.warnings.iter();
+        let env = &seen.env;
+        let texts = seen.warnings.iter();
         texts.map(move |text| {
             cell(
                 Tone::Bad,
@@ -259,7 +218,7 @@ mod tests {
     use crate::domain::{Failure, Step};
     use crate::pipeline::Builder;
 
-    fn shown(seen: &[Seen]) -> String {
+    fn shown(seen: &[EnvironmentStatus]) -> String {
         let builder = |deployment| Builder {
             deployment,
             env: "arq/staging".parse().unwrap(),
@@ -322,7 +281,7 @@ mod tests {
             vec![samples::empty(Color::Blue), samples::empty(Color::Green)],
         );
         shop.active = None;
-        let seen = |status, since_ms| Seen { status, since_ms };
+        let seen = |status: EnvironmentStatus, since_ms| EnvironmentStatus { since_ms, ..status };
         insta::assert_snapshot!(shown(&[
             seen(production, Some(NOW - 120 * MINUTE)),
             seen(staging, Some(NOW - 4000 * MINUTE)),
@@ -367,16 +326,5 @@ mod tests {
         assert_eq!(state(&status), cell(Tone::Bad, "down"));
         status.maintenance = true;
         assert_eq!(state(&status).text, "maintenance");
-    }
-
-    #[test]
-    fn only_a_switch_that_held_counts() {
-        let mut deployment = samples::deployment(42, "arq/production", State::Live);
-        deployment.color = Some(Color::Blue);
-        deployment.switched_ms = Some(NOW);
-        assert_eq!(switched(&deployment, Color::Blue), Some(NOW));
-        assert_eq!(switched(&deployment, Color::Green), None);
-        deployment.state = State::RolledBack;
-        assert_eq!(switched(&deployment, Color::Blue), None);
     }
 }

@@ -17,6 +17,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The address people and forges reach `listen` by, without a trailing slash; `http://<listen>` unless configured.
     pub public_url: String,
+    /// Whether strangers may see how environments stand, without output and causes.
+    pub public_page: bool,
     /// The host name that `teal init` prints in `git remote add`; this machine's name unless configured.
     pub ssh_host: Option<String>,
     /// Builds at a time, over all environments.

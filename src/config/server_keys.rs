@@ -23,6 +23,7 @@ pub(super) const SERVER: Rules = Rules {
         "apps_dir",
         "listen",
         "public_url",
+        "public_page",
         "ssh_host",
         "build_slots",
         "reconcile",

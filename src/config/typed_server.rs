@@ -41,6 +41,10 @@ impl Server {
             state_dir: path_or(&top, "state_dir", || defaults::state_dir(env))?,
             listen,
             public_url: public_url(&top, listen)?,
+            public_page: match top.get("public_page") {
+                Some(field) => field.truth()?,
+                None => false,
+            },
             ssh_host: ssh_host(&top)?,
             build_slots: number_or(&top, "build_slots", 1, 64)?,
             reconcile,

@@ -11,6 +11,7 @@ mod moment;
 mod name;
 mod people;
 mod push;
+mod role;
 mod route;
 
 pub use account::{Account, Actor};
@@ -23,4 +24,5 @@ pub use moment::Moment;
 pub use name::{AppName, CommitId, EnvId, EnvName, GroupName, KeyName, NameError, PersonName};
 pub use people::{Grant, Grants, People, Person};
 pub use push::{Origin, Push, PushOptions};
+pub use role::{Right, Role, role_in};
 pub use route::{Redirect, Route, RouteTable, Upstreams};

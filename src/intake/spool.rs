@@ -135,7 +135,14 @@ fn read(path: &Path) -> Result<(Pushed, Peer), String> {
     // Who wrote it is who pushed, as with the socket.
     let uid = facts.uid();
     let name = users::by_uid(uid).name;
-    Ok((pushed, Peer { uid, name }))
+    Ok((
+        pushed,
+        Peer {
+            uid,
+            name,
+            user: None,
+        },
+    ))
 }
 
 fn set_aside(path: &Path, why: &str) -> String {

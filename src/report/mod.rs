@@ -6,13 +6,16 @@
 
 mod audience;
 mod chats;
+mod dora;
 mod escape;
 mod example;
 mod forges;
 mod mail;
 mod memory;
 mod message;
+mod moments;
 mod news;
+mod tame;
 mod target;
 mod timing;
 mod webhook;
@@ -20,12 +23,16 @@ mod wire;
 mod wording;
 
 pub use audience::{Audience, COMMENTS, DEPLOYMENTS, STATUSES};
+pub use dora::{Dora, dora};
 pub use example::example;
 pub use memory::Memory;
+pub use moments::{ago, span};
 pub use news::{COMMITS, Changes, News, Outcome, StepTold};
+pub use tame::{Tamer, one_line};
 pub use target::{Target, targets};
 pub use timing::{Timed, Trace};
 pub use wire::{Refusal, Retry};
 pub use wording::{
-    Line, Tone, duration, ending, failure_report, headline, held_back, line, receipt,
+    Line, Tone, duration, ending, failure_report, headline, held_back, line, receipt, short_ref,
+    what,
 };

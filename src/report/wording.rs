@@ -65,6 +65,26 @@ pub fn headline(deployment: &Deployment, subject: Option<&str>) -> String {
     )
 }
 
+/// What was asked for, in few words.
+pub fn what(deployment: &Deployment) -> String {
+    match &deployment.kind {
+        Kind::Deploy => super::one_line(short_ref(&deployment.ref_name), 60),
+        Kind::Rollback { backup: None } => "rollback".to_owned(),
+        Kind::Rollback { backup: Some(name) } => {
+            format!("rollback to {}", super::one_line(name, 60))
+        }
+        Kind::Restart => "restart".to_owned(),
+        Kind::Promote { from, .. } => format!("promoted from {}", from.env),
+    }
+}
+
+/// A branch or a tag without what git puts before it.
+pub fn short_ref(name: &str) -> &str {
+    let heads = name.strip_prefix("refs/heads/");
+    let short = heads.or_else(|| name.strip_prefix("refs/tags/"));
+    short.unwrap_or(name)
+}
+
 /// What an event adds to the story; most events add one line, some none, a failure several.
 pub fn line(event: &Event) -> Vec<Line> {
     match event {

@@ -77,6 +77,76 @@ pub fn newest(
     collect(rows)
 }
 
+/// What a search for deployments is limited to.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// Of this app.
+    pub app: Option<String>,
+    /// Of environments of this name.
+    pub env: Option<String>,
+    /// In this state.
+    pub state: Option<String>,
+    /// Asked for by this person.
+    pub by: Option<String>,
+    /// Asked for before this one.
+    pub before: Option<DeploymentId>,
+    /// Asked for since this moment, in milliseconds since the epoch.
+    pub since_ms: Option<i64>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// The deployments that a search finds, newest first.
+pub fn search(connection: &Connection, search: &Search) -> Result<Vec<Deployment>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT body FROM deployments
+         WHERE (?1 IS NULL OR substr(env, 1, instr(env, '/') - 1) = ?1)
+           AND (?2 IS NULL OR substr(env, instr(env, '/') + 1) = ?2)
+           AND (?3 IS NULL OR state = ?3)
+           AND (?4 IS NULL OR json_extract(body, '$.by') = ?4)
+           AND (?5 IS NULL OR id < ?5)
+           AND (?6 IS NULL OR created_ms >= ?6)
+         ORDER BY id DESC LIMIT ?7",
+    )?;
+    let rows = statement.query_map(
+        params![
+            search.app,
+            search.env,
+            search.state,
+            search.by,
+            search.before,
+            search.since_ms,
+            search.limit
+        ],
+        body,
+    )?;
+    collect(rows)
+}
+
+/// Everybody who ever asked for a deployment, by name.
+pub fn people(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT json_extract(body, '$.by') AS person FROM deployments ORDER BY person LIMIT 200",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
+/// The last deployment of the environment before this one that became live.
+pub fn live_before(
+    connection: &Connection,
+    env: &EnvId,
+    before: DeploymentId,
+) -> Result<Option<Deployment>, StoreError> {
+    let found: Option<String> = connection
+        .prepare_cached(
+            "SELECT body FROM deployments WHERE env = ?1 AND id < ?2 AND state = 'live' ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(params![env.to_string(), before], body)
+        .optional()?;
+    found.as_deref().map(from_json).transpose()
+}
+
 /// Whether this commit was ever tried in this environment, with whatever end.
 pub fn was_tried(
     connection: &Connection,

@@ -3,6 +3,7 @@
 //! a disk flush. Reads have a connection of their own and never wait for writers.
 
 pub mod audit;
+pub mod cutovers;
 pub mod deployments;
 pub mod environments;
 pub mod events;
@@ -16,6 +17,7 @@ pub mod pushes;
 mod schema;
 pub mod tips;
 pub mod told;
+pub mod users;
 
 pub use lane::Handed;
 use lane::Lane;

@@ -117,6 +117,39 @@ CREATE TABLE told (
     PRIMARY KEY (target, subject)
 ) STRICT;
 ",
+    "
+CREATE TABLE cutovers (
+    deployment INTEGER PRIMARY KEY REFERENCES deployments (id),
+    body       TEXT NOT NULL
+) STRICT;
+",
+    "
+CREATE TABLE users (
+    name       TEXT PRIMARY KEY,
+    body       TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE sign_in_links (
+    digest     TEXT PRIMARY KEY,
+    user       TEXT NOT NULL REFERENCES users (name),
+    expires_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE sessions (
+    digest     TEXT PRIMARY KEY,
+    user       TEXT NOT NULL REFERENCES users (name),
+    expires_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE tokens (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest     TEXT NOT NULL UNIQUE,
+    user       TEXT NOT NULL REFERENCES users (name),
+    label      TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    used_ms    INTEGER
+) STRICT;
+",
 ];
 
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {

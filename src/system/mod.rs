@@ -17,6 +17,7 @@ pub mod ports;
 pub mod privilege;
 pub mod process;
 pub mod programs;
+pub mod random;
 pub mod socket;
 pub mod stamps;
 pub mod users;

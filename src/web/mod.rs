@@ -2,30 +2,35 @@
 //! hooks; on its TCP address webhooks, the health check, metrics and a page per deployment that shows nothing private.
 
 mod api;
+mod attempts;
+mod health;
 mod listener;
 mod metrics;
-mod pages;
+mod page;
 mod refusal;
 pub mod stream;
+mod visitor;
 
 pub use api::{planned, types};
 pub use listener::{Limits, Remote, serve_tcp, serve_unix};
 pub use refusal::Refusal;
 
-use crate::domain::Account;
+use crate::domain::{Account, Origin};
+use crate::store::users::User;
 use crate::system::users;
 use crate::worker::Worker;
-use axum::Router;
 use axum::routing::get;
+use axum::{Extension, Router};
 use tokio::net::UnixStream;
 
 /// Everything that is answered on the TCP address.
-pub fn outside() -> Router<Worker> {
+pub fn outside(worker: &Worker) -> Router<Worker> {
     Router::new()
-        .route("/healthz", get(pages::healthz))
+        .route("/healthz", get(health::healthz))
         .route("/metrics", get(metrics::metrics))
-        .route("/", get(pages::environments))
-        .route("/deployments/{id}", get(pages::deployment))
+        .merge(page::routes())
+        .nest("/api/v1", api::outside(worker))
+        .layer(Extension(attempts::Attempts::default()))
 }
 
 /// Everything that is answered on the server's socket.
@@ -40,6 +45,8 @@ pub struct Peer {
     pub uid: u32,
     /// The user's login name.
     pub name: String,
+    /// The user of the dashboard whose token was shown, when it came over the network.
+    pub user: Option<User>,
 }
 
 impl Peer {
@@ -50,16 +57,37 @@ impl Peer {
         Peer {
             uid,
             name: users::by_uid(uid).name,
+            user: None,
         }
     }
 
     /// Their account.
     pub fn account(&self) -> Account {
-        Account::Unix(self.name.clone())
+        match &self.user {
+            Some(user) => Account::User(user.name.clone()),
+            None => Account::Unix(self.name.clone()),
+        }
     }
 
     /// Whether the server is theirs to command: its own user, and root.
     pub fn is_owner(&self) -> bool {
-        users::may_act(self.uid)
+        self.user.is_none() && users::may_act(self.uid)
+    }
+
+    /// By which door they came.
+    pub fn door(&self) -> Origin {
+        match self.user {
+            Some(_) => Origin::Dashboard,
+            None => Origin::Cli,
+        }
+    }
+
+    /// Somebody who came over the network: signed in to the dashboard, or with a token.
+    pub(crate) fn user(user: User) -> Peer {
+        Peer {
+            uid: u32::MAX,
+            name: user.name.clone(),
+            user: Some(user),
+        }
     }
 }

@@ -10,11 +10,14 @@
 //! - [`App`]: a small web app as a git repository, which can be told to misbehave.
 //! - [`Load`]: clients that never stop asking and that count every answer and every loss.
 //! - [`Teal`]: a whole server in the sandbox: configuration, `teal serve`, proxy and services, and its commands.
+//! - [`Browser`]: a real Chromium.
+//! - [`Description`]: the API's description, which answers are held against.
 //! - [`story`]: what a pusher was told, for snapshots.
 //! - [`seed`]: a printed number that random scenarios start from.
 //! - [`redact`]: text without what differs from run to run.
 
 mod app;
+mod browser;
 mod daemon;
 mod delivery;
 mod disk;
@@ -27,6 +30,7 @@ mod ports;
 mod redact;
 mod request;
 mod sandbox;
+mod schema;
 mod seed;
 mod sshd;
 mod story;
@@ -34,6 +38,7 @@ mod teal;
 mod wait;
 
 pub use app::App;
+pub use browser::Browser;
 pub use daemon::{Daemon, program};
 pub use delivery::{Delivery, SECRET, Sender};
 pub use disk::Disk;
@@ -45,6 +50,7 @@ pub use nginx::Nginx;
 pub use redact::redact;
 pub use request::Request;
 pub use sandbox::Sandbox;
+pub use schema::Description;
 pub use seed::seed;
 pub use sshd::{Sshd, Visitor};
 pub use story::story;

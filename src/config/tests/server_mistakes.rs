@@ -55,7 +55,7 @@ fn unknown_keys_name_the_nearest_right_one() {
     teal.toml:1:1: unknown key `a�[31m`
       |
     1 | "a\u001b[31m" = …
-      | ^^^^^^^^^^^^^ known here: state_dir, apps_dir, listen, public_url, ssh_host, build_slots, reconcile, proxy, apps, people, notify
+      | ^^^^^^^^^^^^^ known here: state_dir, apps_dir, listen, public_url, public_page, ssh_host, build_slots, reconcile, proxy, apps, people, notify
     "#);
 }
 

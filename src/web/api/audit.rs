@@ -1,11 +1,11 @@
-use super::pick;
 use super::types::Which;
-use crate::domain::Audited;
+use super::{need, pick};
+use crate::domain::{Audited, Role};
 use crate::store::audit;
-use crate::web::Refusal;
+use crate::web::{Peer, Refusal};
 use crate::worker::Worker;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use serde::Deserialize;
 
 /// What the trail is limited to.
@@ -19,6 +19,7 @@ pub(super) struct Listed {
 /// Who did what, newest first.
 pub(super) async fn list(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Query(listed): Query<Listed>,
 ) -> Result<Json<Vec<Audited>>, Refusal> {
     let Listed { env, app, limit } = listed;
@@ -29,5 +30,7 @@ pub(super) async fn list(
     let limit = limit.unwrap_or(20).min(1000);
     let store = tools.journal.store();
     let newest = store.read(move |c| audit::newest(c, env.as_ref(), limit));
-    Ok(Json(newest.await.map_err(Refusal::internal)?))
+    let mut newest = newest.await.map_err(Refusal::internal)?;
+    newest.retain(|line| need(&peer, &line.env, Role::Look).is_ok());
+    Ok(Json(newest))
 }

@@ -1,50 +1,62 @@
 //! The sealed releases of an environment: which there are, and whether they are what was sealed.
 
-use super::pick;
 use super::types::{BackupShown, BackupVerified, Which};
-use crate::domain::{DeploymentId, EnvId, Step};
+use super::{need, pick};
+use crate::domain::{DeploymentId, EnvId, Role, Step};
 use crate::journal::JournalError;
 use crate::release::{self, Backup, BackupError};
 use crate::store;
-use crate::web::Refusal;
+use crate::web::{Peer, Refusal};
 use crate::worker::Worker;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::StatusCode;
 
 /// Those that served, the newest first.
 pub(super) async fn list(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Query(which): Query<Which>,
 ) -> Result<Json<Vec<BackupShown>>, Refusal> {
     let env = pick(worker.tools(), &which)?;
-    let standing = worker.tools().journal.standing(&env).await?;
+    need(&peer, &env, Role::Look)?;
+    Ok(Json(backups_of(&worker, &env).await?))
+}
+
+/// The sealed releases that can be gone back to, the newest first.
+pub(in crate::web) async fn backups_of(
+    worker: &Worker,
+    env: &EnvId,
+) -> Result<Vec<BackupShown>, Refusal> {
+    let standing = worker.tools().journal.standing(env).await?;
     let serving = standing
         .serving()
         .and_then(|release| release.backup.clone());
     let mut shown = Vec::new();
-    for backup in served(&worker, &env)? {
+    for backup in served(worker, env)? {
         shown.push(BackupShown {
             subject: worker
                 .tools()
                 .subject(&env.app, &backup.manifest.about.commit),
             serving: serving.as_ref() == Some(&backup.name),
-            migrated_by: migrated_after(&worker, &env, &backup).await?,
+            migrated_by: migrated_after(worker, env, &backup).await?,
             name: backup.name,
             deployment: backup.manifest.about.deployment,
             commit: backup.manifest.about.commit,
             created_ms: backup.manifest.about.created_ms,
         });
     }
-    Ok(Json(shown))
+    Ok(shown)
 }
 
 /// Reads every file of those that served, and compares it with what was sealed.
 pub(super) async fn verify(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Query(which): Query<Which>,
 ) -> Result<Json<Vec<BackupVerified>>, Refusal> {
     let env = pick(worker.tools(), &which)?;
+    need(&peer, &env, Role::Look)?;
     let kept = served(&worker, &env)?;
     let read = tokio::task::spawn_blocking(move || kept.into_iter().map(verified).collect());
     Ok(Json(read.await.map_err(Refusal::internal)?))

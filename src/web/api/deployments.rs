@@ -1,7 +1,7 @@
 use super::permission::permit;
-use super::pick;
 use super::types::{Begun, DeployRequest, DeploymentShown, Told, Which};
-use crate::domain::{Act, Deployment, DeploymentId, EnvId, Event, Kind, Mode, Origin};
+use super::{need, pick};
+use crate::domain::{Act, Deployment, DeploymentId, EnvId, Event, Kind, Mode, Role};
 use crate::pipeline::Tools;
 use crate::queue::{Queued, Wish};
 use crate::reconcile;
@@ -13,30 +13,45 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How often a reader is told that the server is there while nothing happens.
+const BEAT: Duration = Duration::from_secs(10);
 
 pub(super) async fn deploy(
     State(worker): State<Worker>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Json(request): Json<DeployRequest>,
 ) -> Result<Json<Begun>, Refusal> {
+    let env = pick(worker.tools(), &request.which)?;
+    Ok(Json(deploy_ref(&worker, &env, &request, &peer).await?))
+}
+
+/// Deploys what the request names.
+pub(in crate::web) async fn deploy_ref(
+    worker: &Worker,
+    env: &EnvId,
+    request: &DeployRequest,
+    peer: &Peer,
+) -> Result<Begun, Refusal> {
     let tools = worker.tools();
-    let env = pick(tools, &request.which)?;
     if request.fast && request.full {
         return Err(Refusal::mistake("`fast` and `full` contradict each other").next("give one"));
     }
     let about = request.ref_name.as_deref().unwrap_or_default();
-    let (actor, permit) = permit(tools, &peer, Act::Deploy, &env, about).await?;
-    let (ref_name, commit) = what(tools, &env, request.ref_name.as_deref()).await?;
+    let (actor, permit) = permit(tools, peer, Act::Deploy, env, about).await?;
+    let (ref_name, commit) = what(tools, env, request.ref_name.as_deref()).await?;
     let configured = tools
-        .environment(&env)
+        .environment(env)
         .map_or(Mode::Fast, |(_, env)| env.mode);
     let wish = Wish {
-        env,
+        env: env.clone(),
         kind: Kind::Deploy,
         commit,
         ref_name,
         by: actor.name().to_owned(),
-        origin: Origin::Cli,
+        origin: peer.door(),
         mode: match (request.fast, request.full) {
             (true, _) => Mode::Fast,
             (_, true) => Mode::Full,
@@ -58,7 +73,7 @@ pub(super) async fn deploy(
     if let Some(note) = passed {
         tools.journal.note(queued.id, note).await?;
     }
-    Ok(Json(begun(tools, queued)))
+    Ok(begun(tools, queued))
 }
 
 /// The ref and the commit that are meant: what was typed, or the newest tip that maps to the environment. What lives in
@@ -112,6 +127,7 @@ pub(super) struct Listed {
 
 pub(super) async fn list(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Query(listed): Query<Listed>,
 ) -> Result<Json<Vec<Deployment>>, Refusal> {
     let tools = worker.tools();
@@ -130,14 +146,19 @@ pub(super) async fn list(
     let newest = store
         .read(move |c| deployments::newest(c, env.as_ref(), limit))
         .await;
-    Ok(Json(newest.map_err(Refusal::internal)?))
+    let mut newest = newest.map_err(Refusal::internal)?;
+    newest.retain(|one| need(&peer, &one.env, Role::Look).is_ok());
+    Ok(Json(newest))
 }
 
 pub(super) async fn show(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(id): Path<DeploymentId>,
 ) -> Result<Json<DeploymentShown>, Refusal> {
-    Ok(Json(shown(worker.tools(), id).await?))
+    let shown = shown(worker.tools(), id).await?;
+    need(&peer, &shown.deployment.env, Role::Look)?;
+    Ok(Json(shown))
 }
 
 /// A deployment with all that is known of it.
@@ -162,9 +183,11 @@ pub(in crate::web) async fn shown(
 
 pub(super) async fn events(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(id): Path<DeploymentId>,
 ) -> Result<Response, Refusal> {
     let shown = shown(worker.tools(), id).await?;
+    need(&peer, &shown.deployment.env, Role::Look)?;
     Ok(answer("application/x-ndjson", move |lines| {
         follow(worker, shown, lines)
     }))
@@ -177,7 +200,12 @@ async fn follow(worker: Worker, shown: DeploymentShown, mut lines: Lines) -> Res
     let mut follower = journal.follow(id, shown.events.last().map_or(0, |record| record.seq));
     lines.json(&Told::Shown(Box::new(shown))).await?;
     while !over {
-        let records = follower.next().await.map_err(|_| Gone)?;
+        let Ok(records) = timeout(BEAT, follower.next()).await else {
+            // An empty line says that the server is there; whoever reads skips it.
+            lines.raw("\n").await?;
+            continue;
+        };
+        let records = records.map_err(|_| Gone)?;
         over = records.is_empty();
         for record in records {
             over |= matches!(record.event, Event::State { to, .. } if to.is_final());
@@ -193,9 +221,18 @@ pub(super) async fn cancel(
     ConnectInfo(peer): ConnectInfo<Peer>,
     Path(id): Path<DeploymentId>,
 ) -> Result<Json<Deployment>, Refusal> {
+    Ok(Json(stop(&worker, id, &peer).await?))
+}
+
+/// Stops a deployment.
+pub(in crate::web) async fn stop(
+    worker: &Worker,
+    id: DeploymentId,
+    peer: &Peer,
+) -> Result<Deployment, Refusal> {
     let tools = worker.tools();
     let env = tools.journal.deployment(id).await?.env;
-    let (actor, permit) = permit(tools, &peer, Act::Cancel, &env, "").await?;
+    let (actor, permit) = permit(tools, peer, Act::Cancel, &env, "").await?;
     permit.made(id).await;
-    Ok(Json(worker.cancel(id, actor.name()).await?))
+    Ok(worker.cancel(id, actor.name()).await?)
 }

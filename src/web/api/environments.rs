@@ -18,27 +18,39 @@ pub(super) async fn rollback(
     Json(request): Json<RollbackRequest>,
 ) -> Result<Json<Begun>, Refusal> {
     let env = pick(worker.tools(), &request.which)?;
+    Ok(Json(roll_back(&worker, &env, &request, &peer).await?))
+}
+
+/// Goes back: to the release before, or to what the request names.
+pub(in crate::web) async fn roll_back(
+    worker: &Worker,
+    env: &EnvId,
+    request: &RollbackRequest,
+    peer: &Peer,
+) -> Result<Begun, Refusal> {
     let about = request.to.as_deref().unwrap_or_default();
-    let (actor, permit) = permit(worker.tools(), &peer, Act::Rollback, &env, about).await?;
+    let (actor, permit) = permit(worker.tools(), peer, Act::Rollback, env, about).await?;
     let target = match &request.to {
         Some(to) => {
-            let backup = target(&worker, &env, to)?;
+            let backup = target(worker, env, to)?;
             if !request.yes {
-                backups::ask_about_the_database(&worker, &env, &backup).await?;
+                backups::ask_about_the_database(worker, env, &backup).await?;
             }
             Some(backup.name)
         }
         None => None,
     };
-    if target.is_none() && !has_way_back(&worker, &env).await? {
-        return Err(WorkerError::NoWayBack(env).into());
+    if target.is_none() && !has_way_back(worker, env).await? {
+        return Err(WorkerError::NoWayBack(env.clone()).into());
     }
-    let queued = worker.rollback(&env, target, actor.name()).await?;
+    let queued = worker
+        .rollback(env, target, actor.name(), peer.door())
+        .await?;
     permit.made(queued.id).await;
     let chosen = worker.tools().journal.deployment(queued.id).await?.commit;
-    let passed = reconcile::pass_over(worker.tools(), &env, &chosen).await;
+    let passed = reconcile::pass_over(worker.tools(), env, &chosen).await;
     passed.map_err(Refusal::internal)?;
-    Ok(Json(begun(worker.tools(), queued)))
+    Ok(begun(worker.tools(), queued))
 }
 
 async fn has_way_back(worker: &Worker, env: &EnvId) -> Result<bool, Refusal> {
@@ -74,13 +86,18 @@ pub(super) async fn restart(
 ) -> Result<Json<Begun>, Refusal> {
     let env = pick(worker.tools(), &which)?;
     let (actor, permit) = permit(worker.tools(), &peer, Act::Restart, &env, "").await?;
-    let begun = again(&worker, &env, actor.name().to_owned()).await?;
+    let begun = again(&worker, &env, actor.name().to_owned(), peer.door()).await?;
     permit.made(begun.id).await;
     Ok(Json(begun))
 }
 
 /// The release that serves, once more through the standby slot.
-pub(super) async fn again(worker: &Worker, env: &EnvId, by: String) -> Result<Begun, Refusal> {
+pub(super) async fn again(
+    worker: &Worker,
+    env: &EnvId,
+    by: String,
+    door: Origin,
+) -> Result<Begun, Refusal> {
     let standing = worker.tools().journal.standing(env).await?;
     let Some(serving) = standing.serving() else {
         return Err(
@@ -94,7 +111,7 @@ pub(super) async fn again(worker: &Worker, env: &EnvId, by: String) -> Result<Be
         commit: serving.commit.clone(),
         ref_name: serving.ref_name.clone(),
         by,
-        origin: Origin::Cli,
+        origin: door,
         mode: Mode::Fast,
         redeploy: true,
         skip_tests: false,
@@ -110,14 +127,24 @@ pub(super) async fn maintenance(
     Json(request): Json<MaintenanceRequest>,
 ) -> Result<Json<Which>, Refusal> {
     let env = pick(worker.tools(), &request.which)?;
-    let on = request.on;
+    show_maintenance(&worker, &env, request.on, &peer).await?;
+    Ok(Json(request.which))
+}
+
+/// Shows visitors the maintenance page, or the app again.
+pub(in crate::web) async fn show_maintenance(
+    worker: &Worker,
+    env: &EnvId,
+    on: bool,
+    peer: &Peer,
+) -> Result<(), Refusal> {
     let about = if on { "on" } else { "off" };
-    let (_, _permit) = permit(worker.tools(), &peer, Act::Maintenance, &env, about).await?;
+    let (_, _permit) = permit(worker.tools(), peer, Act::Maintenance, env, about).await?;
     let applied = worker
         .tools()
         .traffic
-        .apply(&env, move |route| route.maintenance = on)
+        .apply(env, move |route| route.maintenance = on)
         .await;
     applied.map_err(Refusal::internal)?;
-    Ok(Json(request.which))
+    Ok(())
 }

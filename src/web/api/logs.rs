@@ -1,11 +1,11 @@
 use super::news::News;
-use super::pick;
 use super::types::Which;
-use crate::domain::{DeploymentId, Step};
-use crate::web::Refusal;
+use super::{need, pick};
+use crate::domain::{DeploymentId, Role, Step};
 use crate::web::stream::{Gone, Lines, answer};
+use crate::web::{Peer, Refusal};
 use crate::worker::Worker;
-use axum::extract::{Path, Query, State};
+use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 use std::io::SeekFrom;
@@ -15,6 +15,16 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 /// How much of a service's log is shown before it is followed.
 const RECENT: u64 = 64 * 1024;
+
+/// The steps that print, in their order.
+pub(in crate::web) const WITH_LOG: [Step; 6] = [
+    Step::Fetch,
+    Step::Deps,
+    Step::Build,
+    Step::Test,
+    Step::Migrate,
+    Step::Switch,
+];
 
 /// Which log of a deployment.
 #[derive(Debug, Deserialize)]
@@ -27,19 +37,27 @@ pub(super) struct Asked {
 /// The output of a deployment's steps, in their order; followed until it ends.
 pub(super) async fn of_deployment(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(id): Path<DeploymentId>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Refusal> {
+    let env = worker.tools().journal.deployment(id).await?.env;
+    need(&peer, &env, Role::Look)?;
+    output(worker, id, asked).await
+}
+
+/// The output of all steps of a deployment so far.
+pub(in crate::web) async fn log_of(worker: Worker, id: DeploymentId) -> Result<Response, Refusal> {
+    let all = Asked {
+        step: None,
+        follow: false,
+    };
+    output(worker, id, all).await
+}
+
+async fn output(worker: Worker, id: DeploymentId, asked: Asked) -> Result<Response, Refusal> {
     let deployment = worker.tools().journal.deployment(id).await?;
     let dir = worker.tools().logs(id);
-    let all = [
-        Step::Fetch,
-        Step::Deps,
-        Step::Build,
-        Step::Test,
-        Step::Migrate,
-        Step::Switch,
-    ];
     let files: Vec<(String, PathBuf)> = match asked.step.as_deref() {
         Some("service") => {
             let env = deployment.env.clone();
@@ -57,16 +75,16 @@ pub(super) async fn of_deployment(
                 .join(format!("{color}-service.log"));
             vec![("service".to_owned(), file)]
         }
-        Some(step) => match all.into_iter().find(|known| known.as_str() == step) {
+        Some(step) => match WITH_LOG.into_iter().find(|known| known.as_str() == step) {
             Some(step) => vec![(step.to_string(), dir.join(format!("{step}.log")))],
             None => {
-                let names = all.map(|step| step.to_string()).join(", ");
+                let names = WITH_LOG.map(|step| step.to_string()).join(", ");
                 return Err(Refusal::mistake(format!(
                     "no step with a log is called so: {names}, service"
                 )));
             }
         },
-        None => all
+        None => WITH_LOG
             .into_iter()
             .map(|step| (step.to_string(), dir.join(format!("{step}.log"))))
             .collect(),
@@ -163,9 +181,11 @@ pub(super) struct Followed {
 /// What the service that serves prints; followed over switches until the reader has enough.
 pub(super) async fn of_environment(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Query(asked): Query<Followed>,
 ) -> Result<Response, Refusal> {
     let env = pick(worker.tools(), &asked.which)?;
+    need(&peer, &env, Role::Look)?;
     Ok(answer(
         "text/plain; charset=utf-8",
         move |lines| async move {

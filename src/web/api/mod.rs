@@ -1,8 +1,10 @@
 //! `/api/v1` on the server's socket: what the commands of the shell speak to.
 
+mod accounts;
 mod audit;
 mod backups;
 mod deployments;
+mod description;
 mod environments;
 mod freezes;
 mod logs;
@@ -12,24 +14,47 @@ mod permission;
 mod plan;
 mod promote;
 mod status;
+mod token;
 pub mod types;
 mod variables;
 
-pub(super) use deployments::shown;
+pub(super) use backups::backups_of;
+pub(super) use deployments::{deploy_ref, shown, stop};
+pub(super) use environments::{roll_back, show_maintenance};
+pub(super) use logs::{WITH_LOG, log_of};
 pub use plan::planned;
 pub(super) use status::{desired, gather};
+pub(super) use types::{DeployRequest, RollbackRequest};
 
-use super::Refusal;
-use crate::domain::EnvId;
+use super::{Peer, Refusal};
+use crate::domain::{EnvId, Role, role_in};
 use crate::pipeline::Tools;
+use crate::web::visitor::beyond;
 use crate::worker::Worker;
 use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
 use types::Which;
 
-/// The whole API.
+/// The API on the server's socket: all of it, and who may come in over the network.
 pub fn routes(worker: &Worker) -> Router<Worker> {
+    let local = accounts::routes()
+        .route("/notify", get(notify::list))
+        .route("/notify/test", post(notify::test))
+        .layer(middleware::from_fn(permission::only_owner));
+    let known = middleware::from_fn_with_state(worker.clone(), permission::only_known);
+    shared().merge(local).layer(known)
+}
+
+/// The API on the TCP address, for scripts with a token.
+pub(super) fn outside(worker: &Worker) -> Router<Worker> {
+    let by_token = middleware::from_fn_with_state(worker.clone(), token::by_token);
+    shared()
+        .layer(by_token)
+        .route("/openapi.json", get(description::openapi))
+}
+
+fn shared() -> Router<Worker> {
     Router::new()
         .route("/status", get(status::status))
         .route(
@@ -51,13 +76,15 @@ pub fn routes(worker: &Worker) -> Router<Worker> {
         .route("/variables", get(variables::show).post(variables::change))
         .route("/run", post(variables::run))
         .route("/plan", get(plan::plan))
-        .route("/notify", get(notify::list))
-        .route("/notify/test", post(notify::test))
         .route("/audit", get(audit::list))
-        .layer(middleware::from_fn_with_state(
-            worker.clone(),
-            permission::only_known,
-        ))
+}
+
+/// Refuses what is beyond the role of a token's owner. On the socket there are no roles.
+fn need(peer: &Peer, env: &EnvId, role: Role) -> Result<(), Refusal> {
+    match &peer.user {
+        Some(user) if role_in(&user.rights, env) < Some(role) => Err(beyond(&user.name, env, role)),
+        _ => Ok(()),
+    }
 }
 
 /// Finds the environment that somebody typed: by its name, by `app/environment`, or by the app's name where that app has

@@ -1,7 +1,8 @@
 use crate::access::{AccessError, Permit, Want};
-use crate::domain::{Act, Actor, EnvId, Origin};
+use crate::domain::{Act, Actor, EnvId, Role, role_in};
 use crate::pipeline::Tools;
 use crate::system::users;
+use crate::web::visitor::how_to_get;
 use crate::web::{Peer, Refusal};
 use crate::worker::Worker;
 use axum::extract::{ConnectInfo, Request, State};
@@ -31,6 +32,41 @@ pub(super) async fn only_known(
     )))
 }
 
+/// Lets nobody through but the server's own user and root.
+pub(super) async fn only_owner(
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    if peer.is_owner() {
+        return Ok(next.run(request).await);
+    }
+    let own = users::own().name;
+    Err(Refusal::new(
+        StatusCode::FORBIDDEN,
+        format!("this is for {own} and root alone"),
+    )
+    .next(format!(
+        "run the command as one of them: sudo -u {own} teal …"
+    )))
+}
+
+/// What somebody who came over the network lacks; on the socket there are no roles.
+fn lacks(peer: &Peer, act: Act, env: &EnvId) -> Option<String> {
+    let user = peer.user.as_ref()?;
+    let role = match act {
+        Act::Settings | Act::Secrets | Act::Run => Role::Admin,
+        Act::Approve => Role::Approve,
+        Act::Deploy
+        | Act::Rollback
+        | Act::Restart
+        | Act::Cancel
+        | Act::Maintenance
+        | Act::Freeze => Role::Deploy,
+    };
+    (role_in(&user.rights, env) < Some(role)).then(|| how_to_get(&user.name, env, role))
+}
+
 /// Lets the peer do something to an environment, or says why not; either is in the audit trail then.
 pub(super) async fn permit(
     tools: &Tools,
@@ -43,7 +79,7 @@ pub(super) async fn permit(
     let actor = access.whois(peer.account());
     let want = Want {
         actor: &actor,
-        door: Origin::Cli,
+        door: peer.door(),
         act,
         env,
         about,
@@ -51,7 +87,13 @@ pub(super) async fn permit(
     let limited = tools
         .environment(env)
         .is_some_and(|(_, env)| env.allow.is_some());
-    let answer = if limited || peer.is_owner() {
+    let answer = if let Some(lacking) = lacks(peer, act, env) {
+        Err(AccessError::Denied {
+            who: actor.name().to_owned(),
+            what: act.to(env),
+            why: lacking,
+        })
+    } else if limited || peer.is_owner() || peer.user.is_some() {
         access.may(&actor, act, env)
     } else {
         Err(AccessError::Denied {

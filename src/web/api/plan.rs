@@ -1,14 +1,14 @@
 use super::deployments::what;
-use super::pick;
 use super::types::{PlanShown, PlannedStep, Which};
+use super::{need, pick};
 use crate::config::Environment;
-use crate::domain::{CommitId, Mode};
+use crate::domain::{CommitId, Mode, Role};
 use crate::pipeline::{self, Need, Plan, Stop, Tools};
 use crate::queue::shown_ref;
-use crate::web::Refusal;
+use crate::web::{Peer, Refusal};
 use crate::worker::Worker;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use serde::Deserialize;
 
 /// What is to be planned.
@@ -22,6 +22,7 @@ pub(super) struct Asked {
 
 pub(super) async fn plan(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Query(asked): Query<Asked>,
 ) -> Result<Json<PlanShown>, Refusal> {
     let tools = worker.tools();
@@ -32,6 +33,7 @@ pub(super) async fn plan(
             app: asked.app,
         },
     )?;
+    need(&peer, &id, Role::Look)?;
     let (ref_name, commit) = what(tools, &id, asked.ref_name.as_deref()).await?;
     let Some((_, env)) = tools.environment(&id) else {
         return Err(Refusal::mistake(format!("{id} is not configured")));

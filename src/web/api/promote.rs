@@ -1,8 +1,8 @@
 use super::deployments::begun;
 use super::permission::permit;
-use super::pick;
 use super::types::{Begun, PromoteRequest, Which};
-use crate::domain::{Act, EnvId, Kind, Mode, Origin};
+use super::{need, pick};
+use crate::domain::{Act, EnvId, Kind, Mode, Role};
 use crate::pipeline::Tools;
 use crate::queue::Wish;
 use crate::reconcile;
@@ -20,6 +20,7 @@ pub(super) async fn promote(
 ) -> Result<Json<Begun>, Refusal> {
     let tools = worker.tools();
     let (from, to) = both(tools, &request)?;
+    need(&peer, &from, Role::Look)?;
     let about = format!("what {from} serves");
     let (actor, permit) = permit(tools, &peer, Act::Deploy, &to, &about).await?;
     let standing = tools.journal.standing(&from).await?;
@@ -37,7 +38,7 @@ pub(super) async fn promote(
         commit: serving.commit.clone(),
         ref_name: serving.ref_name.clone(),
         by: actor.name().to_owned(),
-        origin: Origin::Cli,
+        origin: peer.door(),
         // Building from scratch would make something else than what was tried.
         mode: Mode::Fast,
         redeploy: true,

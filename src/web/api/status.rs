@@ -1,25 +1,24 @@
-use super::pick;
-use super::types::{
-    Builds, Desired, EnvironmentStatus, SlotStatus, Status, UntoldTarget, Which,
-};
+use super::types::{Builds, Desired, EnvironmentStatus, SlotStatus, Status, UntoldTarget, Which};
+use super::{need, pick};
 use crate::config::Environment;
-use crate::domain::{Color, EnvId};
+use crate::domain::{Color, Deployment, EnvId, Role, State as Stands};
 use crate::holds;
 use crate::messenger::{self, Standing as Untold};
-use crate::pipeline::{self, Tools};
+use crate::pipeline::{self, Builder, Tools};
 use crate::reconcile;
 use crate::store::deployments;
 use crate::store::environments::Standing;
 use crate::system::clock;
 use crate::system::lock::{self, Holder};
-use crate::web::Refusal;
+use crate::web::{Peer, Refusal};
 use crate::worker::Worker;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use std::collections::BTreeMap;
 
 pub(super) async fn status(
     State(worker): State<Worker>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Query(which): Query<Which>,
 ) -> Result<Json<Status>, Refusal> {
     let tools = worker.tools();
@@ -27,7 +26,14 @@ pub(super) async fn status(
         "" => None,
         _ => Some(pick(tools, &which)?),
     };
-    Ok(Json(gather(tools, only.as_ref()).await?))
+    let mut status = gather(tools, only.as_ref()).await?;
+    status
+        .environments
+        .retain(|one| need(&peer, &one.env, Role::Look).is_ok());
+    let visible = |one: &Builder| need(&peer, &one.env, Role::Look).is_ok();
+    status.builds.building.retain(visible);
+    status.builds.waiting.retain(visible);
+    Ok(Json(status))
 }
 
 /// How every environment, or one, stands.
@@ -77,7 +83,7 @@ async fn environment(tools: &Tools, env: &Environment) -> Result<EnvironmentStat
     let standing = tools.journal.standing(&env.id).await?;
     let of = env.clone();
     let read = tools.journal.store().read(move |c| {
-        let newest = deployments::newest(c, Some(&of.id), 20)?;
+        let newest = deployments::newest(c, Some(&of.id), 50)?;
         let hold = holds::of(c, &of, clock::now_ms())?;
         Ok((deployments::open(c, Some(&of.id))?, newest, hold))
     });
@@ -85,14 +91,16 @@ async fn environment(tools: &Tools, env: &Environment) -> Result<EnvironmentStat
         .await
         .map_err(|e: crate::store::StoreError| Refusal::internal(e))?;
     let mut slots = Vec::new();
-    for color in Color::BOTH {
-        slots.push(slot(tools, env, &standing, color).await?);
-    }
     let route = tools.traffic.route(&env.id).await;
+    for color in Color::BOTH {
+        let share = route.as_ref().map_or(0, |route| *route.shares.of(color));
+        slots.push(slot(tools, env, &standing, color, share).await?);
+    }
     Ok(EnvironmentStatus {
         env: env.id.clone(),
         url: tools.url(&env.id),
         active: standing.active,
+        since_ms: standing.active.and_then(|active| since(&newest, active)),
         warm_until_ms: standing.warm_until_ms,
         maintenance: route.as_ref().is_some_and(|route| route.maintenance),
         hold: hold.map(|hold| hold.to_string()),
@@ -106,11 +114,23 @@ async fn environment(tools: &Tools, env: &Environment) -> Result<EnvironmentStat
     })
 }
 
+/// When the last switch was that held.
+fn since(newest: &[Deployment], active: Color) -> Option<i64> {
+    newest.iter().find_map(|one| switched(one, active))
+}
+
+fn switched(deployment: &Deployment, to: Color) -> Option<i64> {
+    let held = deployment.color == Some(to)
+        && matches!(deployment.state, Stands::Live | Stands::Observing);
+    deployment.switched_ms.filter(|_| held)
+}
+
 async fn slot(
     tools: &Tools,
     env: &Environment,
     standing: &Standing,
     color: Color,
+    share: u8,
 ) -> Result<SlotStatus, Refusal> {
     let release = standing.slots.of(color).as_ref();
     let prefix = format!("{}.{color}.", env.id.key());
@@ -131,6 +151,7 @@ async fn slot(
     Ok(SlotStatus {
         color,
         port: env.ports.of(color),
+        share,
         commit: release.map(|release| release.commit.clone()),
         subject: release.and_then(|release| tools.subject(&env.id.app, &release.commit)),
         deployment: release.map(|release| release.deployment),
@@ -169,4 +190,32 @@ fn warnings(tools: &Tools, env: &Environment, standing: &Standing) -> Vec<String
         Err(error) => warnings.push(error.to_string()),
     }
     warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deployment(state: &str, color: &str, switched_ms: i64) -> Deployment {
+        let value = serde_json::json!({
+            "id": 1, "env": "arq/production", "kind": "deploy", "commit": "1".repeat(40),
+            "ref_name": "refs/heads/main", "by": "ada", "origin": "hook", "mode": "fast",
+            "redeploy": false, "skip_tests": false, "state": state, "color": color,
+            "created_ms": 1, "switched_ms": switched_ms,
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn what_serves_does_so_since_the_last_switch_that_held() {
+        let newest = [
+            deployment("rolled_back", "blue", 9),
+            deployment("live", "green", 8),
+            deployment("live", "blue", 7),
+            deployment("live", "blue", 5),
+        ];
+        assert_eq!(since(&newest, Color::Blue), Some(7));
+        assert_eq!(since(&newest, Color::Green), Some(8));
+        assert_eq!(since(&newest[..1], Color::Blue), None);
+    }
 }

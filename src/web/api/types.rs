@@ -1,6 +1,6 @@
 //! What the API takes and gives, for both ends of the socket.
 
-use crate::domain::{Color, CommitId, Deployment, DeploymentId, EnvId, Record};
+use crate::domain::{Color, CommitId, Deployment, DeploymentId, EnvId, Record, Right, Role};
 use crate::pipeline::Builder;
 use crate::system::lock::Holder;
 use serde::{Deserialize, Serialize};
@@ -247,6 +247,9 @@ pub struct EnvironmentStatus {
     pub url: String,
     /// The color that serves.
     pub active: Option<Color>,
+    /// When it began to serve, in milliseconds since the epoch; absent when nothing does, or when that is long forgotten.
+    #[serde(default)]
+    pub since_ms: Option<i64>,
     /// Both slots.
     pub slots: Vec<SlotStatus>,
     /// Until when the other color stays warm, in milliseconds since the epoch.
@@ -285,6 +288,9 @@ pub struct SlotStatus {
     pub color: Color,
     /// Its port.
     pub port: u16,
+    /// Percent of new requests that go to it.
+    #[serde(default)]
+    pub share: u8,
     /// The commit of the whole release that it holds; absent: empty or being filled.
     pub commit: Option<CommitId>,
     /// The commit's first line.
@@ -379,4 +385,78 @@ pub struct PlannedStep {
     pub runs: bool,
     /// Why, or what.
     pub why: String,
+}
+
+/// `POST /api/v1/users`: lets somebody in, or gives them one more role.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UserRequest {
+    /// Their name.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Where; empty: everywhere.
+    #[serde(default)]
+    pub env: Vec<String>,
+}
+
+/// A one-time link to sign in by.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Link {
+    /// Whose it is.
+    pub name: String,
+    /// It.
+    pub url: String,
+    /// Until when it is good, in milliseconds since the epoch.
+    pub expires_ms: i64,
+}
+
+/// `GET /api/v1/users`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Users {
+    /// By name.
+    pub users: Vec<UserShown>,
+}
+
+/// One of [`Users`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UserShown {
+    /// Their name.
+    pub name: String,
+    /// What they may do, and where.
+    pub rights: Vec<Right>,
+    /// Their scripts' tokens.
+    pub tokens: Vec<TokenShown>,
+}
+
+/// A token without its secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TokenShown {
+    /// Its number.
+    pub id: i64,
+    /// What it is for.
+    pub label: String,
+    /// When it was made, in milliseconds since the epoch.
+    pub created_ms: i64,
+    /// When it was last used.
+    pub used_ms: Option<i64>,
+}
+
+/// `POST /api/v1/tokens`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TokenRequest {
+    /// Whose rights it has.
+    pub name: String,
+    /// What it is for.
+    pub label: String,
+}
+
+/// A token, told once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewToken {
+    /// Its number.
+    pub id: i64,
+    /// What it is for.
+    pub label: String,
+    /// The token itself; it is kept nowhere.
+    pub token: String,
 }

@@ -42,7 +42,7 @@ pub(super) async fn change(
     let standing = worker.tools().journal.standing(&env).await?;
     let begun = match standing.serving() {
         Some(_) if before != version => {
-            let begun = again(&worker, &env, actor.name().to_owned()).await?;
+            let begun = again(&worker, &env, actor.name().to_owned(), peer.door()).await?;
             permit.made(begun.id).await;
             Some(begun)
         }

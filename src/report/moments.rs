@@ -8,7 +8,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// A span in one number: `42 s`, `5 min`, `3 h`, `12 d`.
-pub(super) fn span(ms: i64) -> String {
+pub fn span(ms: i64) -> String {
     match ms.max(0) {
         ms if ms < MINUTE => format!("{} s", ms / SECOND),
         ms if ms < HOUR => format!("{} min", ms / MINUTE),
@@ -18,7 +18,7 @@ pub(super) fn span(ms: i64) -> String {
 }
 
 /// A moment in the past: `3 h ago`; its date when that is long ago.
-pub(super) fn ago(now_ms: i64, at_ms: i64) -> String {
+pub fn ago(now_ms: i64, at_ms: i64) -> String {
     match now_ms - at_ms {
         passed if passed < SECOND => "just now".to_owned(),
         passed if passed < 30 * DAY => format!("{} ago", span(passed)),

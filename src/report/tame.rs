@@ -2,7 +2,7 @@
 //! cursor, write to the clipboard or change the title. Colours may pass.
 
 /// A stranger's words on one line, without control characters, at most so many characters long.
-pub(super) fn one_line(text: &str, most: usize) -> String {
+pub fn one_line(text: &str, most: usize) -> String {
     let mut line: String = text.chars().take(most).map(harmless).collect();
     if text.chars().count() > most {
         line.push('…');
@@ -25,7 +25,7 @@ fn harmless(c: char) -> char {
 
 /// Tames a stream of output in pieces of any size.
 #[derive(Debug, Default)]
-pub(super) struct Tamer {
+pub struct Tamer {
     state: State,
     is_coloured: bool,
 }
