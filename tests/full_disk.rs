@@ -25,6 +25,7 @@ fn on_small(name: &str, options: &str) -> Option<(Teal, App, Sandbox)> {
         .ok();
     let pushed = app.git().push(["production", "main"]);
     assert_eq!(pushed.code, 0, "{}", pushed.stderr);
+    assert_eq!(teal.serves(HOST), "v1", "{}", pushed.stderr);
     Some((teal, app, away))
 }
 
@@ -51,10 +52,10 @@ fn works_again(teal: &Teal, app: &App) {
 
 #[test]
 fn no_room_for_a_release() {
-    let Some((teal, app, _away)) = on_small("srv", "size=8m") else {
+    let Some((teal, app, _away)) = on_small("srv", "size=24m") else {
         return;
     };
-    let noise: Vec<u8> = (0..12_000_000_u64).map(|n| ((n * n) >> 7) as u8).collect();
+    let noise: Vec<u8> = (0..28_000_000_u64).map(|n| ((n * n) >> 7) as u8).collect();
     app.git().write("big.bin", noise);
     app.version("v2");
     let cause = fails(&teal, &app);
@@ -70,10 +71,10 @@ fn no_room_for_a_release() {
 
 #[test]
 fn no_inodes_for_a_release() {
-    let Some((teal, app, _away)) = on_small("srv", "size=64m,nr_inodes=120") else {
+    let Some((teal, app, _away)) = on_small("srv", "size=96m,nr_inodes=1200") else {
         return;
     };
-    for n in 0..150 {
+    for n in 0..1300 {
         app.git().write(&format!("many/{n}"), format!("{n}"));
     }
     app.version("v2");

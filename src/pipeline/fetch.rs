@@ -16,7 +16,7 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(600);
 
 pub(super) async fn fetch(run: &mut Run<'_>) -> Result<Done, Stop> {
-    super::room::look(run)?;
+    super::room::look(run).await?;
     let done = bring(run).await?;
     let (id, commit) = (run.id(), run.deployment.commit.clone());
     let recipe = {

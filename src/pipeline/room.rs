@@ -3,6 +3,9 @@
 
 use super::Run;
 use super::outcome::{Stop, Trouble};
+use super::results::Results;
+use super::tools::blocking;
+use crate::domain::Step;
 use crate::system::folder::Folder;
 use std::path::Path;
 
@@ -10,16 +13,37 @@ use std::path::Path;
 const BYTES: u64 = 16 * 1024 * 1024;
 const FILES: u64 = 1000;
 
-/// Refuses to begin where the disk is nearly full. A slot that holds nothing yet needs room for a release like the one that
-/// serves; otherwise only what changed is written, and how much that is nobody knows before.
-pub(super) fn look(run: &Run<'_>) -> Result<(), Stop> {
+/// Refuses to begin where the disk is nearly full. What a deployment left in the slot that did not go live makes room
+/// first: nobody should have to delete it by hand.
+pub(super) async fn look(run: &Run<'_>) -> Result<(), Stop> {
+    let Err(trouble) = needed(run) else {
+        return Ok(());
+    };
+    let holds_a_release = run.standing.slots.of(run.color).is_some();
+    if holds_a_release || is_empty(run)? {
+        return Err(trouble);
+    }
+    Results::of(run).forget(Step::Deps)?;
+    Results::of(run).forget(Step::Build)?;
+    let (slots, color) = (run.slots.clone(), run.color);
+    blocking(move || Ok(slots.clear(color)?)).await?;
+    run.note(format!(
+        "{color} was emptied, for the disk is nearly full: it held what did not go live"
+    ))
+    .await?;
+    needed(run)
+}
+
+/// A slot that holds nothing yet needs room for a release like the one that serves; otherwise only what changed is
+/// written, and how much that is nobody knows before.
+fn needed(run: &Run<'_>) -> Result<(), Stop> {
     let (mut bytes, mut files) = (BYTES, FILES);
-    let is_empty = Folder::open(&run.slot())?.entries()?.is_empty();
     let serving = run
         .standing
         .serving()
         .and_then(|release| release.backup.clone());
-    if let Some(name) = serving.filter(|_| is_empty)
+    if let Some(name) = serving
+        && is_empty(run)?
         && let Ok(backup) = run.shelf().find(&name)
     {
         bytes += backup.manifest.bytes;
@@ -27,6 +51,10 @@ pub(super) fn look(run: &Run<'_>) -> Result<(), Stop> {
     }
     enough(run.slots.root(), bytes, files)?;
     enough(&run.tools.server.state_dir, BYTES, FILES)
+}
+
+fn is_empty(run: &Run<'_>) -> Result<bool, Stop> {
+    Ok(Folder::open(&run.slot())?.entries()?.is_empty())
 }
 
 fn enough(place: &Path, bytes: u64, files: u64) -> Result<(), Stop> {

@@ -159,6 +159,10 @@ impl Slots {
             return Err(SlotError::NotALink(link));
         }
         let target = Path::new("releases").join(color.as_str());
+        if fs::read_link(&link).is_ok_and(|found| found == target) {
+            // A full disk has no room for a new link, and none is needed; that it is durable is not known yet.
+            return Ok(Folder::open(&self.root)?.sync()?);
+        }
         Ok(symlink_atomic(&target, &link)?)
     }
 
