@@ -9,6 +9,7 @@ use crate::store::environments::{self, Release};
 use crate::system::clock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) async fn backup(run: &mut Run<'_>) -> Result<Done, Stop> {
     let (Some(color), Some(serving)) = (run.from(), run.standing.serving().cloned()) else {
@@ -86,18 +87,28 @@ async fn seal(
     Ok(sealed.name)
 }
 
+/// How long a build waits for what was installed to be sealed: small installations are whole by then, and no build can write
+/// into them before their copies are made.
+const HEAD_START: Duration = Duration::from_millis(150);
+
 /// Begins to seal what was just installed, beside whatever comes next.
-pub(super) fn seal_ahead(run: &mut Run<'_>, key: String) -> Result<(), Stop> {
+pub(super) async fn seal_ahead(run: &mut Run<'_>, key: String) -> Result<(), Stop> {
     let recipe = run.recipe()?;
     let (dir, folders) = (recipe.dir.clone(), recipe.steps.deps.clone());
     let (slots, color, stop) = (run.slots.clone(), run.color, Arc::clone(&run.beside.stop));
-    run.beside.part = Some(tokio::spawn(blocking(move || {
+    let installed = blocking(move || {
         let (shelf, slot, ledger) = (slots.shelf(), slots.slot(color), slots.ledger(color));
         let what = (dir.as_str(), folders.as_slice());
-        Ok(release::seal_installed(
-            &shelf, &slot, &ledger, &key, what, &stop,
+        Ok(release::look_at_installed(
+            &shelf, &slot, &ledger, &key, what,
         )?)
-    })));
+    });
+    let installed = installed.await?;
+    let mut sealing = tokio::spawn(blocking(move || Ok(installed.seal(&stop)?)));
+    match tokio::time::timeout(HEAD_START, &mut sealing).await {
+        Ok(ended) => beside::told(ended),
+        Err(_) => run.beside.part = Some(sealing),
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::outcome::{Stop, Trouble};
 use crate::release::Backup;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 /// What is being sealed now.
 #[derive(Default)]
@@ -20,11 +20,8 @@ pub(super) struct Beside {
 impl Beside {
     /// Waits until nothing is sealed ahead any more.
     pub async fn sealed_ahead(&mut self) {
-        if let Some(part) = self.part.take()
-            && let Err(Stop::Failed(trouble)) = ended(part).await
-        {
-            // What could not be sealed ahead is sealed with the release.
-            tracing::warn!(cause = trouble.cause, "nothing was sealed ahead");
+        if let Some(part) = self.part.take() {
+            told(part.await);
         }
     }
 
@@ -41,9 +38,20 @@ impl Beside {
     }
 }
 
+/// Logs why nothing was sealed ahead, if so: what could not be is sealed with the release.
+pub(super) fn told(ended: Result<Result<(), Stop>, JoinError>) {
+    if let Err(Stop::Failed(trouble)) = flat(ended) {
+        tracing::warn!(cause = trouble.cause, "nothing was sealed ahead");
+    }
+}
+
 /// What became of a sealing.
 pub(super) async fn ended<T>(task: JoinHandle<Result<T, Stop>>) -> Result<T, Stop> {
-    task.await.unwrap_or_else(|error| {
+    flat(task.await)
+}
+
+fn flat<T>(ended: Result<Result<T, Stop>, JoinError>) -> Result<T, Stop> {
+    ended.unwrap_or_else(|error| {
         Err(Trouble::new(format!("an internal error ended the sealing: {error}")).into())
     })
 }

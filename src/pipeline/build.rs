@@ -61,6 +61,17 @@ fn is_movable(run: &Run<'_>, recipe: &Recipe, folder: &str) -> bool {
     !place.join("pyvenv.cfg").exists()
 }
 
+/// Whether a build is about to run on what is installed, and can find there what an earlier one left.
+pub(super) async fn can_write_into_deps(run: &Run<'_>) -> Result<bool, Stop> {
+    let recipe = run.recipe()?;
+    let movable = recipe
+        .steps
+        .deps
+        .iter()
+        .all(|folder| is_movable(run, recipe, folder));
+    Ok(recipe.steps.build.is_some() && movable && matches!(need(run).await?, Need::Run(_)))
+}
+
 /// Takes away what the build before made, so that nothing stays that this one does not make.
 async fn make_room(run: &Run<'_>, recipe: &Recipe) -> Result<(), Stop> {
     let (slots, color, recipe) = (run.slots.clone(), run.color, recipe.clone());

@@ -3,7 +3,7 @@
 use super::command::command;
 use super::outcome::{Done, Need, Stop};
 use super::place::Sight;
-use super::results::{Results, obtain, put_back, skipped};
+use super::results::{Results, installed_at, obtain, put_back, skipped};
 use super::{Run, backup, build, keys};
 use crate::domain::Step;
 
@@ -39,7 +39,7 @@ pub(super) async fn deps(run: &mut Run<'_>) -> Result<Done, Stop> {
     let done = obtain(run, Step::Deps, need, &inputs, &recipe.steps.deps, install);
     let done = done.await?;
     if is_new {
-        backup::seal_ahead(run, key)?;
+        backup::seal_ahead(run, key).await?;
     }
     Ok(done)
 }
@@ -53,9 +53,19 @@ pub(super) async fn need(run: &Run<'_>) -> Result<Need, Stop> {
         None => Ok(Need::Skip(NONE.to_owned())),
         Some(_) => {
             let inputs = keys::deps(run)?;
-            Results::of(run)
+            let need = Results::of(run)
                 .need(Step::Deps, &inputs, &steps.deps)
-                .await
+                .await?;
+            let doubtful = matches!(need, Need::Skip(_) | Need::Lend(..))
+                && installed_at(run, &inputs.key(Step::Deps)).is_none()
+                && build::can_write_into_deps(run).await?;
+            Ok(match doubtful {
+                true => Need::Run(
+                    "what an earlier build left in it cannot be told from what was installed"
+                        .to_owned(),
+                ),
+                false => need,
+            })
         }
     }
 }

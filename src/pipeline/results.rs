@@ -303,7 +303,7 @@ pub(super) fn skipped(why: String, put_back: usize) -> Done {
 }
 
 /// The sealed releases of the environment, here or beside it, that have what an installation with this key made.
-fn installed_at(run: &Run<'_>, key: &str) -> Option<Shelf> {
+pub(super) fn installed_at(run: &Run<'_>, key: &str) -> Option<Shelf> {
     let tools: &Tools = run.tools;
     std::iter::once(run.env)
         .chain(&run.app.environments)

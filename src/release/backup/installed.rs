@@ -24,44 +24,70 @@ const WHOLE: &str = "whole";
 /// How many installations that no backup was built on are remembered.
 const SPARE: usize = 2;
 
-/// Seals the folders (below `dir`, the app's folder) that an installation with this key just filled, so that sealing the
-/// release has less to do. They may be written to meanwhile: what changed then is not remembered as installed, and is
-/// sealed again with the release.
-pub fn seal_installed(
+/// What an installation made, looked at and about to be copied.
+pub struct Installed {
+    shelf: Shelf,
+    slot: Folder,
+    ledger: PathBuf,
+    key: String,
+    known: Listing,
+    drafts: Vec<(Vec<u8>, Draft)>,
+    movable: bool,
+}
+
+/// Looks at the folders (below `dir`, the app's folder) that an installation with this key just filled. Nothing may write
+/// to them until this returns.
+pub fn look_at_installed(
     shelf: &Shelf,
     slot: &Path,
     ledger: &Path,
     key: &str,
     (dir, folders): (&str, &[String]),
-    stop: &AtomicBool,
-) -> Result<(), BackupError> {
-    let place = Folder::open(slot)?;
-    let store = shelf.store();
-    let mut known = before(shelf, ledger)?;
-    let mut lists = Vec::new();
-    let mut movable = true;
+) -> Result<Installed, BackupError> {
+    let slot = Folder::open(slot)?;
+    let known = before(shelf, ledger)?;
+    let (mut drafts, mut movable) = (Vec::new(), true);
     for folder in folders {
         let path = below(dir, folder);
-        let Some(found) = place.beneath(&path)? else {
-            continue;
-        };
-        movable &= found.stat(OsStr::new(FIXED))?.is_none();
-        let draft = Draft::of(&place, bytes(&path), known.clone())?;
-        let listing = draft.copy(&place, &store, &store.free_name()?, stop)?;
-        let listing = listing.finish()?;
-        known = known.with(bytes(&path), Some(&listing));
-        lists.push(listing);
+        if let Some(found) = slot.beneath(&path)? {
+            movable &= found.stat(OsStr::new(FIXED))?.is_none();
+            let path = bytes(&path).to_vec();
+            let draft = Draft::of(&slot, &path, known.clone())?;
+            drafts.push((path, draft));
+        }
     }
-    store.open()?.sync_file_system()?;
-    known.remember(ledger)?;
-    // What was changed between the installation and its copy would be taken for installed.
-    let untouched = lists.iter().all(|listing| {
-        matches!(Draft::of(&place, listing.path(0), known.clone()), Ok(draft) if draft.is_same())
-    });
-    if movable && untouched && !stop.load(Ordering::Relaxed) {
-        write_lists(&shelf.installed(key), &lists)?;
+    Ok(Installed {
+        shelf: shelf.clone(),
+        slot,
+        ledger: ledger.to_owned(),
+        key: key.to_owned(),
+        known,
+        drafts,
+        movable,
+    })
+}
+
+impl Installed {
+    /// Seals it, so that sealing the release has less to do. It may be written to meanwhile: what changed is sealed again
+    /// with the release, and then this is not remembered as installed.
+    pub fn seal(self, stop: &AtomicBool) -> Result<(), BackupError> {
+        let store = self.shelf.store();
+        let mut known = self.known;
+        let (mut lists, mut altered) = (Vec::new(), false);
+        for (path, draft) in self.drafts {
+            let filling = draft.copy(&self.slot, &store, &store.free_name()?, stop)?;
+            altered |= filling.altered;
+            let listing = filling.finish()?;
+            known = known.with(&path, Some(&listing));
+            lists.push(listing);
+        }
+        store.open()?.sync_file_system()?;
+        known.remember(&self.ledger)?;
+        if self.movable && !altered {
+            write_lists(&self.shelf.installed(&self.key), &lists)?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn write_lists(dir: &Path, lists: &[Listing]) -> Result<(), BackupError> {

@@ -15,7 +15,7 @@ mod shelf;
 mod tests;
 mod verify;
 
-pub use installed::{put_back_installed, seal_installed};
+pub use installed::{Installed, look_at_installed, put_back_installed};
 pub use restore::{can_lend, lend, restore};
 pub use seal::{Sealing, begin, seal};
 pub use shelf::Shelf;

@@ -274,7 +274,10 @@ fn what_was_installed_is_put_back_without_what_a_build_left_in_it() {
     let (blue, known) = (world.at("blue"), world.ledger(Color::Blue));
     let stop = std::sync::atomic::AtomicBool::new(false);
     let what = (".", folders.as_slice());
-    seal_installed(&world.shelf, &blue, &known, "key", what, &stop).unwrap();
+    look_at_installed(&world.shelf, &blue, &known, "key", what)
+        .unwrap()
+        .seal(&stop)
+        .unwrap();
     world.write("blue/node_modules/a/index.js", "patched");
     world.write("blue/node_modules/a/generated", "x");
     world.write("blue/node_modules/.cache/x", "kept");
@@ -540,7 +543,10 @@ fn how_long_sealing_twenty_three_thousand_files_takes() {
     let stop = std::sync::atomic::AtomicBool::new(false);
     timed("seal node_modules ahead", &mut || {
         let folders = (".", &["node_modules".to_owned()][..]);
-        seal_installed(&world.shelf, &slot, &ledger, "key", folders, &stop).unwrap();
+        look_at_installed(&world.shelf, &slot, &ledger, "key", folders)
+            .unwrap()
+            .seal(&stop)
+            .unwrap();
     });
     for id in 1..6 {
         world.write("blue/dist/main.js", &format!("{id}"));

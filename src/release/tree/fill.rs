@@ -1,6 +1,6 @@
 use super::draft::Draft;
 use super::hash::hash_of;
-use super::listing::{Kind, Listing, Node};
+use super::listing::{Kind, Listing, Node, Stamp};
 use super::store::Store;
 use crate::release::walk::{Cursor, bytes, share_out, split};
 use crate::system::copy::Copier;
@@ -23,6 +23,8 @@ pub(in crate::release) struct Filling {
     fresh: Vec<usize>,
     /// Those that were gone before they could be copied.
     vanished: Vec<usize>,
+    /// Whether something wrote to a file between the look and its copy.
+    pub(in crate::release) altered: bool,
     /// How many bytes really had to be copied.
     pub(in crate::release) copied_bytes: u64,
 }
@@ -52,7 +54,7 @@ impl Draft {
             .copied()
             .filter(|at| self.listing.nodes[*at].kind == Kind::File)
             .collect();
-        let (mut vanished, mut copied_bytes) = (Vec::new(), 0);
+        let (mut vanished, mut copied_bytes, mut altered) = (Vec::new(), 0, false);
         if !changed.is_empty() {
             let place = store.open()?.make_folder(OsStr::new(holder))?;
             let mut cursor = Cursor::new(&place);
@@ -68,8 +70,11 @@ impl Draft {
             })?;
             for (at, copy) in fresh.iter().zip(copies) {
                 match copy {
-                    Some(stat) => self.settle(*at, &stat),
-                    None => vanished.push(*at),
+                    Some(stat) => altered |= !self.settle(*at, &stat),
+                    None => {
+                        altered = true;
+                        vanished.push(*at);
+                    }
                 }
                 if !copier.shares() {
                     copied_bytes += self.listing.nodes[*at].size;
@@ -82,15 +87,19 @@ impl Draft {
             holder: holder.to_owned(),
             fresh,
             vanished,
+            altered,
             copied_bytes,
         })
     }
 
-    /// Notes what a file was like when its copy was begun.
-    fn settle(&mut self, at: usize, stat: &Stat) {
+    /// Notes what a file was like when its copy was begun; says whether it was still what the look saw.
+    fn settle(&mut self, at: usize, stat: &Stat) -> bool {
         let (found, node) = (Node::of(stat), &mut self.listing.nodes[at]);
+        let known = node.stamp == Stamp::UNKNOWN || node.stamp == found.stamp;
+        let same = known && node.looks_like(&found);
         (node.mode, node.size, node.modified) = (found.mode, found.size, found.modified);
         node.stamp = found.stamp.settled(self.began);
+        same
     }
 }
 
