@@ -96,8 +96,12 @@ async fn accept(worker: &Worker, delivery: webhook::Delivery) -> Response {
     }
 }
 
-/// An annotated tag as its commit, where it is known here already: what reconcile has found is the same push.
+/// An annotated tag as its commit, where it is known here already: what reconcile has found is the same push. A branch is
+/// always a commit, and no repository is opened for it.
 fn peeled(worker: &Worker, push: Push) -> Push {
+    if !push.ref_name.starts_with("refs/tags/") {
+        return push;
+    }
     let tools = worker.tools();
     let app = tools.server.apps.get(&push.app);
     let repo = app.and_then(|app| tools.repo(app).ok());

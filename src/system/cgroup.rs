@@ -119,12 +119,17 @@ impl Group {
 /// Lets the groups beside this one count and limit, where whoever delegated this part of the hierarchy allows it. Not every
 /// machine does, and then processes limit themselves.
 fn let_count(folder: &Path) {
-    for controller in ["+memory", "+pids", "+cpu", "+io"] {
-        let switch = folder
-            .parent()
-            .map(|above| above.join("cgroup.subtree_control"));
-        if let Some(mut file) = switch.as_deref().and_then(writable) {
-            let _ = file.write_all(controller.as_bytes());
+    let Some(above) = folder.parent() else { return };
+    let words = |file: &str| fs::read_to_string(above.join(file)).unwrap_or_default();
+    let (there, passed_on) = (words("cgroup.controllers"), words("cgroup.subtree_control"));
+    let has = |text: &str, name: &str| text.split_ascii_whitespace().any(|word| word == name);
+    for controller in ["memory", "pids", "cpu", "io"] {
+        // Each write waits for groups of the whole machine, also when it changes nothing.
+        if !has(&there, controller) || has(&passed_on, controller) {
+            continue;
+        }
+        if let Some(mut file) = writable(&above.join("cgroup.subtree_control")) {
+            let _ = file.write_all(format!("+{controller}").as_bytes());
         }
     }
 }

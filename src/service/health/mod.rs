@@ -41,6 +41,8 @@ const SOON: Duration = Duration::from_millis(8);
 const SELDOM: Duration = Duration::from_secs(1);
 /// How often it is looked where the service listens.
 const LOOK: Duration = Duration::from_millis(500);
+/// An answer that took less than this is asked for once more.
+const QUICK: Duration = Duration::from_millis(100);
 
 /// Probes the service until it is ready, it ends, it is plain that it never will be, or `deadline` has passed.
 pub async fn wait_ready(
@@ -122,7 +124,9 @@ impl<'a> Wait<'a> {
 
     async fn step(&mut self) -> Step {
         self.attempts += 1;
+        let asked = Instant::now();
         let attempt = probe_once(self.probe).await;
+        let took = asked.elapsed();
         let step = match &attempt {
             Attempt::Refused(_) => {
                 self.answers_since = None;
@@ -130,7 +134,10 @@ impl<'a> Wait<'a> {
             }
             answered => {
                 self.answers_since.get_or_insert_with(Instant::now);
-                self.somebody_answers(answered.is_ready()).await
+                match self.somebody_answers(answered.is_ready()).await {
+                    Step::Ready if !self.answers_again(took).await => Step::NotYet,
+                    step => step,
+                }
             }
         };
         self.note_redirect(&attempt);
@@ -207,6 +214,12 @@ impl<'a> Wait<'a> {
             None if ready => Step::Ready,
             None => Step::NotYet,
         }
+    }
+
+    /// One that dies of its first answer has none for the second question. One that takes its time to answer is not asked
+    /// twice: its users would wait for it.
+    async fn answers_again(&self, took: Duration) -> bool {
+        took > QUICK || probe_once(self.probe).await.is_ready()
     }
 
     async fn addresses(&self) -> Vec<SocketAddr> {

@@ -1,5 +1,7 @@
 //! Who listens on which TCP port of this machine, and which ports a set of processes listens on.
 
+mod sock_diag;
+
 use super::process;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -62,6 +64,11 @@ pub fn is_free(port: u16) -> bool {
 
 /// All listening TCP sockets.
 pub fn listening() -> Vec<Listening> {
+    // Some sandboxes refuse the question; the tables can be read everywhere.
+    sock_diag::listening().unwrap_or_else(|_| from_tables())
+}
+
+fn from_tables() -> Vec<Listening> {
     ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .filter_map(|table| fs::read_to_string(table).ok())
