@@ -113,7 +113,7 @@ fn decide(
         id: process::unique(),
     };
     match home.ask("proc-receive", &pushed) {
-        Ok(answer) => hear(pusher, answer, names),
+        Ok(answer) => hear(pusher, home, answer, names, &pushed.options),
         Err(NoAnswer::Refused(why)) => Ok(names
             .into_iter()
             .map(|name| (name, Fate::Rejected(why.clone())))
@@ -128,13 +128,17 @@ fn decide(
     }
 }
 
-/// The server's word on each ref. A pusher who reads slowly is no longer told the steps, yet still gets the outcome.
+/// The server's word on each ref. A pusher who reads slowly is no longer told the steps, yet still gets the outcome. A server
+/// that dies while it speaks has not answered for the rest: those land that land without a server.
 fn hear(
     pusher: &mut Pusher,
+    home: &Home,
     answer: Answer,
-    names: Vec<String>,
+    mut names: Vec<String>,
+    options: &[String],
 ) -> io::Result<HashMap<String, Fate>> {
     let mut fates = HashMap::new();
+    let mut died = false;
     for line in answer {
         match line {
             Ok(Line::Say(text)) => {
@@ -154,16 +158,19 @@ fn hear(
                 };
                 fates.insert(verdict.ref_name, fate);
             }
-            Ok(Line::Done) | Err(_) => {}
+            Ok(Line::Done) => {}
+            Err(_) => died = true,
         }
     }
+    names.retain(|name| !fates.contains_key(name));
+    let why = "Teal stopped before it said how this ended";
+    if died {
+        let without = without_server(home, names.clone(), options, why);
+        let land = without.into_iter();
+        fates.extend(land.filter(|(_, fate)| matches!(fate, Fate::FallThrough)));
+    }
     for name in names {
-        let unknown = || {
-            Fate::Rejected(format!(
-                "Teal stopped before it said how this ended; {}, then push again",
-                pusher.look_again()
-            ))
-        };
+        let unknown = || Fate::Rejected(format!("{why}; {}, then push again", pusher.look_again()));
         fates.entry(name).or_insert_with(unknown);
     }
     Ok(fates)

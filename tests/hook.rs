@@ -232,6 +232,20 @@ fn a_server_that_dies_midway_does_not_take_the_push_with_it() {
 }
 
 #[test]
+fn a_server_that_dies_before_it_has_answered_is_as_good_as_none() {
+    let world = World::new();
+    fs::write(world.repository.join("teal-gates"), "refs/heads/gated\n").unwrap();
+    let asked = serve(&world.socket(), |_, hook| hook.begin("200 OK"));
+    let (code, read) = world.push(&["production", "main", "main:gated"]);
+    assert_eq!(code, 1, "{read}");
+    let gated = "main -> gated (Teal stopped before it said how this ended";
+    assert!(read.contains(gated), "{read}");
+    // It is found when the server is back, as every push is that came while it was down.
+    assert_eq!(world.refs(), MAIN);
+    assert_eq!(asked.iter().take(2).count(), 2);
+}
+
+#[test]
 fn long_lines_of_many_bytes_per_letter_arrive_whole() {
     let world = World::new();
     let lines: Vec<String> = (0..200)
