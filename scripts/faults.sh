@@ -6,7 +6,8 @@
 # With --power it cuts the power instead, as root: the server's state and environments are on a file system of their own, ext4
 # and btrfs by turns, of which only what had been synced is left when the machine is up again.
 #
-# Takes five to ten seconds a place. One seed's tenth, as the tests do it: TEAL_SEED=7 cargo test kill_anywhere
+# Takes five to ten seconds a place. Some places: TEAL_FAULTS=8,30-34 scripts/faults.sh. One seed's tenth, as the tests do
+# it: TEAL_SEED=7 cargo test kill_anywhere
 set -euo pipefail
 cd "$(dirname "$0")/.."
 which=kill_anywhere
@@ -24,4 +25,4 @@ case "${1:-}" in
     exit 2
     ;;
 esac
-TEAL_FAULTS=all exec cargo test --locked --test scenarios "$which" -- --nocapture "$@"
+TEAL_FAULTS=${TEAL_FAULTS:-all} exec cargo test --locked --test scenarios "$which" -- --nocapture "$@"
