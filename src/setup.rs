@@ -88,7 +88,7 @@ pub fn check_users(server: &Server) -> Result<(), SetupError> {
 
 fn prepare_app(server: &Server, app: &App, hook: &std::path::Path) -> Result<Prepared, SetupError> {
     let repo_path = server.repo_path(&app.name);
-    let (_, installed) = Repo::create(&repo_path, app.main_branch(), hook)?;
+    let (_, installed) = Repo::create(&repo_path, app.main_branch(), app.largest_push, hook)?;
     files::write_atomic(
         &repo_path.join(gates::FILE),
         gates::text(app).as_bytes(),

@@ -95,6 +95,7 @@ fn app(forge: Forge, payload: &Value) -> App {
         webhook_secret: Some(Secret::new(SECRET)),
         credentials: Credentials::None,
         api: None,
+        largest_push: 1 << 30,
         environments: Vec::new(),
     }
 }

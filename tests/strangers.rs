@@ -1,6 +1,6 @@
 //! Who is stuck holds up nobody else, and who is no owner of the server commands it only as far as `allow` lets them.
 
-use crate::harness::{Outcome, Teal};
+use crate::harness::{Delivery, Outcome, SECRET, Sender, Teal};
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -42,6 +42,69 @@ async fn a_peer_that_is_stuck_keeps_nobody_else_out() {
     let other = health("127.0.0.2", teal.listen()).await;
     assert!(other.starts_with("HTTP/1.1 200"), "{other}");
     drop(stuck);
+}
+
+/// A delivery that nobody has signed, of 25 MB, all of it sent bar the last byte.
+async fn almost(peer: &str, to: SocketAddr) -> TcpStream {
+    const LENGTH: usize = 25_000_000;
+    let mut stream = from(peer, to).await;
+    let head = format!(
+        "POST /hooks/shop HTTP/1.1\r\nHost: teal\r\nX-GitHub-Event: push\r\nContent-Type: application/json\r\n\
+         Content-Length: {LENGTH}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let piece = [b' '; 100_000];
+    for _ in 0..LENGTH / piece.len() - 1 {
+        if stream.write_all(&piece).await.is_err() {
+            // It was refused: there is no room for so much from one address.
+            break;
+        }
+    }
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_bodies_of_25_megabytes_hold_nobody_up() {
+    let secret = "webhook_secret = { env = \"SHOP_SECRET\" }";
+    let mut teal = Teal::plan()
+        .variable("SHOP_SECRET", SECRET)
+        .top("reconcile = \"0s\"")
+        .app(
+            "shop",
+            &format!("forge = \"github\"\nrepo = \"http://127.0.0.1:9/shop.git\"\n{secret}"),
+        )
+        .environment("shop", "production", "")
+        .start();
+    // Twenty bodies of 25 MB from two addresses, none of which ever ends.
+    let peers = (0..20).map(|n| almost(["127.0.0.3", "127.0.0.4"][n % 2], teal.listen()));
+    let mut slow = tokio::task::JoinSet::new();
+    for peer in peers {
+        slow.spawn(peer);
+    }
+    let slow = slow.join_all().await;
+    let answer = health("127.0.0.3", teal.listen()).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    // One as large, from elsewhere, is taken at once: it is about a branch that is deployed nowhere.
+    let payload = serde_json::json!({
+        "ref": "refs/heads/elsewhere", "after": "1".repeat(40), "deleted": false, "filler": " ".repeat(24_000_000),
+        "repository": { "full_name": "blue/shop" }, "pusher": { "name": "ada" },
+    });
+    let delivery = Delivery::of(Sender::GitHub, "push", &payload);
+    let to = teal.listen();
+    let told = tokio::task::spawn_blocking(move || delivery.send(to, "shop"));
+    let told = told.await.unwrap();
+    assert_eq!(told.status, 200, "{}", told.body);
+    let pid = teal.server().pid();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak: u64 = peak
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    assert!(peak < 600 * 1024, "{peak} kB");
+    drop(slow);
 }
 
 /// A command as another user of this machine, who is in the socket's group.

@@ -116,6 +116,8 @@ pub struct App {
     pub credentials: Credentials,
     /// How its forge is told how deployments go; absent: it is not.
     pub api: Option<ForgeApi>,
+    /// The most bytes that one push, or one fetch, may bring.
+    pub largest_push: u64,
     /// Its environments, in the order of the file.
     pub environments: Vec<Environment>,
 }

@@ -71,6 +71,7 @@ pub(super) const APP: Rules = Rules {
         "webhook_secret",
         "token",
         "ssh_key",
+        "largest_push",
         "allow",
         "api_url",
         "api_token",

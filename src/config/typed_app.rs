@@ -5,11 +5,15 @@ use super::document::{Field, Section};
 use super::error::ConfigError;
 
 use super::server_keys::APP;
+use super::server_values::size;
 use super::typed_environment::{TypedEnvironment, environment};
 use super::typed_forge_api::forge_api;
 use super::typed_people::grants;
 use super::{App, Credentials, Forge, remote, secret};
 use crate::domain::AppName;
+
+/// What one push or one fetch brings at most, where nobody says otherwise.
+const LARGEST_PUSH: u64 = 2_000_000_000;
 
 /// An app whose environments still know where they were typed.
 pub(super) struct TypedApp<'a> {
@@ -84,6 +88,10 @@ fn app<'a>(field: &Field<'a>, around: &Around<'_>) -> Result<TypedApp<'a>, Confi
         webhook_secret,
         credentials,
         api,
+        largest_push: match section.get("largest_push") {
+            Some(field) => size(&field)?,
+            None => LARGEST_PUSH,
+        },
         environments: Vec::new(),
     };
     Ok(TypedApp {

@@ -119,7 +119,7 @@ fn limits(section: &Section<'_>) -> Result<EnvironmentLimits, ConfigError> {
         memory: None,
         build_memory: None,
         processes: 4096,
-        log: 50 << 20,
+        log: 50_000_000,
     };
     let Some(field) = section.get("limits") else {
         return Ok(limits);

@@ -19,6 +19,7 @@ pub(super) fn app(forge: Option<Forge>) -> App {
         webhook_secret: Some(Secret::new(SECRET)),
         credentials: Credentials::None,
         api: None,
+        largest_push: 1 << 30,
         environments: Vec::new(),
     }
 }

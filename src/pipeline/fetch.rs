@@ -103,6 +103,7 @@ pub async fn transfer(tools: &Tools, app: &App) -> Result<(), Stop> {
         url: remote.clone(),
         credentials: app.credentials.clone(),
         known_hosts: tools.server.state_dir.join("known_hosts"),
+        largest: app.largest_push,
     };
     Ok(remote
         .fetch(&tools.repo_path(app), &Fetch::Everything, DEADLINE)

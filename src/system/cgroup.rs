@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The end of every group's name that is made here, by which they are told from those of others.
 const SUFFIX: &str = ".teal";
 
-/// One group: a folder in the unified hierarchy and one in the older hierarchy that counts memory, as far as they exist.
+/// One group: a folder in the unified hierarchy and one in each of the older hierarchies that limit, as far as they exist.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     folders: Vec<PathBuf>,
@@ -151,43 +151,36 @@ fn writable(path: &Path) -> Option<File> {
     OpenOptions::new().write(true).open(path).ok()
 }
 
-/// The folders below which a group may be made: where this process is, in the unified hierarchy and in the one of memory.
-/// Groups that were made here do not nest: a server in its own leaf makes its services beside itself.
+/// What a group limits, in the older hierarchies: each may have a tree of its own, or share one.
+const OLDER: [&str; 4] = ["memory", "pids", "cpu", "blkio"];
+
+/// The folders below which a group may be made: where this process is, in the unified hierarchy and in the older ones of
+/// what is limited. Groups that were made here do not nest: a server in its own leaf makes its services beside itself.
 fn homes(mounts: &str, own: &str) -> Vec<PathBuf> {
-    let unified = |line: &&str| line.contains(" - cgroup2 ");
-    let memory = |line: &&str| {
-        line.contains(" - cgroup ")
-            && line
-                .rsplit(' ')
-                .next()
-                .is_some_and(|options| options.split(',').any(|option| option == "memory"))
+    let mut found: Vec<PathBuf> = Vec::new();
+    let mut add = |mount: Option<&str>, place: Option<&str>| {
+        if let (Some(mount), Some(place)) = (mount, place)
+            && let Some(folder) = below(mount, place)
+            && !found.contains(&folder)
+        {
+            found.push(folder);
+        }
     };
     let place = |wanted: &dyn Fn(&str) -> bool| {
         own.lines().find_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);
-            let controllers = parts.next()?;
-            wanted(controllers)
-                .then(|| parts.next().map(str::to_owned))
-                .flatten()
+            parts.next().filter(|names| wanted(names))?;
+            parts.next()
         })
     };
-    let mut found = Vec::new();
-    let places = [
-        (
-            mounts.lines().find(unified),
-            place(&|controllers| controllers.is_empty()),
-        ),
-        (
-            mounts.lines().find(memory),
-            place(&|controllers| controllers.split(',').any(|name| name == "memory")),
-        ),
-    ];
-    for (mount, place) in places {
-        if let (Some(mount), Some(place)) = (mount, place)
-            && let Some(folder) = below(mount, &place)
-        {
-            found.push(folder);
-        }
+    let unified = mounts.lines().find(|line| line.contains(" - cgroup2 "));
+    add(unified, place(&str::is_empty));
+    for name in OLDER {
+        let among = |names: &str| names.split(',').any(|one| one == name);
+        let mount = mounts
+            .lines()
+            .find(|line| line.contains(" - cgroup ") && line.rsplit(' ').next().is_some_and(among));
+        add(mount, place(&among));
     }
     found
 }
@@ -234,6 +227,15 @@ mod tests {
         let homes = homes(&mounts, "4:memory:/box/web.teal\n0::/\n");
         let expected = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/memory/box"];
         assert_eq!(homes, expected.map(PathBuf::from));
+    }
+
+    #[test]
+    fn older_hierarchies_that_are_one_are_found_once() {
+        let mounts = V1
+            .replace("/sys/fs/cgroup/memory", "/sys/fs/cgroup/all")
+            .replace("rw,memory", "rw,memory,cpu,pids");
+        let homes = homes(&mounts, "4:memory,cpu,pids:/box\n");
+        assert_eq!(homes, [PathBuf::from("/sys/fs/cgroup/all/box")]);
     }
 
     #[test]

@@ -37,9 +37,10 @@ impl Limits {
         if self.low
             && let Some(group) = group
         {
-            // A tenth of what others get while they want it, and all of what they do not want.
-            group.set(&["cpu.weight"], "10");
-            group.set(&["io.weight"], "10");
+            // A tenth of what others get while they want it, and all of what they do not want. The older files count on a
+            // scale of their own.
+            let _ = group.set(&["cpu.weight"], "10") || group.set(&["cpu.shares"], "102");
+            let _ = group.set(&["io.weight"], "10") || group.set(&["blkio.weight"], "50");
         }
         OwnLimits {
             memory: self.memory.filter(|_| !memory),

@@ -129,6 +129,11 @@ impl Index {
         self.entries.len() - 1
     }
 
+    /// How many bytes all paths have.
+    pub(super) fn path_bytes(&self) -> usize {
+        self.paths.len()
+    }
+
     /// Whether a file that looks as it did can be trusted to be as it was.
     pub(super) fn trusts(&self, stamp: &Stamp) -> bool {
         let settled = |time: i64| time.saturating_add(TICK) < self.written;

@@ -15,6 +15,7 @@ mod look;
 mod plan;
 #[cfg(test)]
 mod property;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +30,7 @@ use intent::Intents;
 use plan::Plan;
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 /// The file in a slot that holds the commit it was built from. It is the server's own; a repository's is ignored.
@@ -56,8 +57,26 @@ pub enum CheckoutError {
         limit: usize,
     },
     /// More files than a release can have.
-    #[error("the commit has more than {0} files and folders")]
+    #[error("the commit has more than {0} files and folders, or paths without end")]
     TooMany(usize),
+    /// A file that nobody keeps in a repository: it is held in memory while it is written.
+    #[error("`{path}` has {:.1} MB, and files of more than {:.1} MB are not checked out", *bytes as f64 / 1e6, *limit as f64 / 1e6)]
+    TooLarge {
+        /// Where.
+        path: String,
+        /// How large it is.
+        bytes: u64,
+        /// How large it may be.
+        limit: u64,
+    },
+    /// What would be written is more than there is room for.
+    #[error("No space left for the commit's files in {}: {told}", place.display())]
+    NoRoom {
+        /// The slot.
+        place: PathBuf,
+        /// What is needed, and what is free.
+        told: String,
+    },
 }
 
 /// What a checkout did.
@@ -128,6 +147,7 @@ pub fn checkout(
         done.unchanged = plan.index.files();
         return Ok(done);
     }
+    room::look(repo, &folder, &plan)?;
     apply::apply(repo, &folder, &mut plan, &mut done)?;
     plan.index.number = number;
     plan.index.tree = Some(tree);

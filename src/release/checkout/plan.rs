@@ -34,6 +34,8 @@ pub(super) struct Plan {
 const DEPTH: usize = 200;
 /// Likewise for trees that contain each other and unfold to any number of files.
 const ENTRIES: usize = 2_000_000;
+/// And for long names deep down, all of which are kept: bytes of paths.
+const PATHS: usize = 512 << 20;
 
 impl Plan {
     /// Compares the tree with what the slot holds.
@@ -243,7 +245,7 @@ impl Walk<'_> {
     }
 
     fn count(&self) -> Result<(), CheckoutError> {
-        if self.plan.acts.len() > ENTRIES {
+        if self.plan.acts.len() > ENTRIES || self.plan.index.path_bytes() > PATHS {
             return Err(CheckoutError::TooMany(ENTRIES));
         }
         Ok(())

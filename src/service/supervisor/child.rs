@@ -6,7 +6,7 @@ use crate::system::limits::Limits;
 use crate::system::process::Identity;
 use nix::libc;
 use nix::unistd::{Gid, Uid, User};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -105,7 +105,7 @@ fn give_way() {
     const NICE: libc::c_int = 10;
     const IOPRIO_WHO_PROCESS: libc::c_int = 1;
     const BEST_EFFORT_LOWEST: libc::c_int = (2 << 13) | 7;
-    // SAFETY: plain numbers, and a path and a text that are constants; each may fail without harm.
+    // SAFETY: plain numbers; each call may fail without harm.
     unsafe {
         libc::setpriority(libc::PRIO_PROCESS, 0, NICE);
         libc::syscall(
@@ -114,12 +114,19 @@ fn give_way() {
             0,
             BEST_EFFORT_LOWEST,
         );
-        let fd = libc::open(
-            c"/proc/self/oom_score_adj".as_ptr(),
-            libc::O_WRONLY | libc::O_CLOEXEC,
-        );
+    }
+    say_in(c"/proc/self/oom_score_adj", c"500");
+    // Where the kernel shares the processor among sessions first, this is the weight of the command's own.
+    say_in(c"/proc/self/autogroup", c"10");
+}
+
+/// Writes a constant into a file, as far as that is possible; makes system calls only.
+fn say_in(path: &CStr, text: &CStr) {
+    // SAFETY: both are constants that end with a zero, and as many bytes are written as there are before it.
+    unsafe {
+        let fd = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
         if fd >= 0 {
-            libc::write(fd, c"500".as_ptr().cast(), 3);
+            libc::write(fd, text.as_ptr().cast(), text.count_bytes());
             libc::close(fd);
         }
     }

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// What a log takes of one job unless somebody says otherwise.
-const CAP: u64 = 50 * 1024 * 1024;
+const CAP: u64 = 50_000_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 const GULP: usize = 1024 * 1024;
 
@@ -237,7 +237,7 @@ impl Sink {
             self.full = true;
             let note = format!(
                 "\n[teal] the log ends here: it is limited to {} MB\n",
-                self.cap >> 20
+                self.cap as f64 / 1e6
             );
             written = written.and_then(|()| self.log.write_all(note.as_bytes()));
         }

@@ -9,9 +9,6 @@ use std::path::{Path, PathBuf};
 /// The refs that deploy when they are pushed: their prefixes are handed to `proc-receive`.
 const DEPLOYING: [&str; 3] = ["refs/heads", "refs/tags", "refs/deploy"];
 
-/// The largest pack that one push may bring.
-const LARGEST_PUSH: &str = "2g";
-
 /// The hooks that the server needs in every repository.
 const HOOKS: [&str; 2] = ["post-receive", "proc-receive"];
 
@@ -38,11 +35,12 @@ pub struct HooksInstalled {
 
 impl Repo {
     /// Makes sure that there is a bare repository which takes pushes for the server: created if missing, its settings
-    /// and hooks put right, everything else in it left alone. `branch` is what a clone checks out; `hook` is the program
-    /// that both hooks are.
+    /// and hooks put right, everything else in it left alone. `branch` is what a clone checks out, `largest` how many
+    /// bytes one push may bring; `hook` is the program that both hooks are.
     pub fn create(
         path: &Path,
         branch: &str,
+        largest: u64,
         hook: &Path,
     ) -> Result<(Repo, HooksInstalled), GitError> {
         apart_from_the_machine();
@@ -67,7 +65,7 @@ impl Repo {
         repo.git
             .set_head(&head)
             .map_err(repo.error("point HEAD to the branch"))?;
-        repo.configure()
+        repo.configure(largest)
             .map_err(repo.error("write the configuration"))?;
         let hooks = repo.install_hooks(hook)?;
         if is_new {
@@ -76,7 +74,7 @@ impl Repo {
         Ok((repo, hooks))
     }
 
-    fn configure(&self) -> Result<(), git2::Error> {
+    fn configure(&self, largest: u64) -> Result<(), git2::Error> {
         let mut config = self.git.config()?;
         // What this repository's own file says already, so that nothing is written when nothing changes.
         let set = |config: &mut Config, key: &str, value: &str| match config.get_string(key) {
@@ -86,7 +84,7 @@ impl Repo {
         set(&mut config, "receive.advertisePushOptions", "true")?;
         set(&mut config, "receive.fsckObjects", "true")?;
         set(&mut config, "receive.denyDeletes", "false")?;
-        set(&mut config, "receive.maxInputSize", LARGEST_PUSH)?;
+        set(&mut config, "receive.maxInputSize", &largest.to_string())?;
         // Whoever was told that a push landed finds it after a power cut.
         set(&mut config, "core.fsync", "all")?;
         for id in OLD_MISTAKES {

@@ -11,6 +11,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod trees;
 
 pub use create::HooksInstalled;
 pub use read::{CommitInfo, TreeEntry, TreeEntryKind};
@@ -86,6 +87,20 @@ pub enum GitError {
         remote: String,
         /// How long it was given.
         limit: Duration,
+    },
+    /// Trees that unfold to more than a release can have.
+    #[error("the commit has more files, or nests them deeper, than a release can: see `{0}`")]
+    Endless(String),
+    /// The remote sent more than it may.
+    #[error(
+        "{remote} sends more than the {:.1} MB that one fetch may bring; `largest_push` of the app in teal.toml says how much",
+        *limit as f64 / 1e6
+    )]
+    TooLarge {
+        /// The remote, without credentials.
+        remote: String,
+        /// How many bytes one fetch may bring.
+        limit: u64,
     },
     /// A file of the repository could not be read or written.
     #[error(transparent)]

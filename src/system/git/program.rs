@@ -22,6 +22,8 @@ pub(super) fn hardened(repo: &Path) -> Vec<(String, String)> {
         ("http.lowSpeedLimit", "100"),
         ("http.lowSpeedTime", "60"),
         ("fetch.fsckObjects", "true"),
+        // Always one pack, whose size is limited as it is written.
+        ("fetch.unpackLimit", "1"),
         ("gc.auto", "0"),
         ("maintenance.auto", "false"),
         ("submodule.recurse", "false"),

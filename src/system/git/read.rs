@@ -1,7 +1,6 @@
 use super::{GitError, Repo, commit_id, oid, plain};
 use crate::domain::CommitId;
-use git2::{Delta, DiffOptions, ErrorCode, ObjectType, Oid, Sort, Tree};
-use sha2::{Digest, Sha256};
+use git2::{ErrorCode, ObjectType, Oid, Sort, Tree};
 use std::path::Path;
 
 /// What people are shown of a commit. All text is one line, without control characters, cut to size.
@@ -159,64 +158,6 @@ impl Repo {
         Ok(Some(entries.collect()))
     }
 
-    /// The paths whose content or mode differs between two commits, removed and added ones included, sorted.
-    pub fn changed_paths(&self, old: &CommitId, new: &CommitId) -> Result<Vec<String>, GitError> {
-        let (old, new) = (self.tree(old)?, self.tree(new)?);
-        let mut options = DiffOptions::new();
-        options.include_typechange(true).skip_binary_check(true);
-        let diff = self
-            .git
-            .diff_tree_to_tree(Some(&old), Some(&new), Some(&mut options))
-            .map_err(self.error("compare two commits"))?;
-        let mut paths: Vec<String> = diff
-            .deltas()
-            .filter(|delta| delta.status() != Delta::Unmodified)
-            .flat_map(|delta| [delta.old_file().path_bytes(), delta.new_file().path_bytes()])
-            .flatten()
-            .map(|path| String::from_utf8_lossy(path).into_owned())
-            .collect();
-        paths.sort();
-        paths.dedup();
-        Ok(paths)
-    }
-
-    /// A digest of the names, modes and contents of the files below `dir` that `chosen` picks by their path in it.
-    pub fn digest_of(
-        &self,
-        commit: &CommitId,
-        dir: &str,
-        chosen: impl Fn(&str) -> bool,
-    ) -> Result<String, GitError> {
-        let mut tree = self.tree(commit)?;
-        let dir = clean(dir);
-        if !dir.is_empty() {
-            let found = self
-                .entry(commit, dir)?
-                .filter(|entry| entry.kind() == Some(ObjectType::Tree));
-            let Some(entry) = found else {
-                return Ok(String::new());
-            };
-            tree = self
-                .git
-                .find_tree(entry.id())
-                .map_err(self.error("read a folder"))?;
-        }
-        let mut digest = Sha256::new();
-        let walked = tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
-            let path = format!("{folder}{}", String::from_utf8_lossy(entry.name_bytes()));
-            if entry.kind() != Some(ObjectType::Tree) && chosen(&path) {
-                digest.update(format!(
-                    "{:o} {} {path}\0",
-                    entry.filemode_raw(),
-                    entry.id()
-                ));
-            }
-            git2::TreeWalkResult::Ok
-        });
-        walked.map_err(self.error("read a tree"))?;
-        Ok(hex::encode(digest.finalize()))
-    }
-
     pub(crate) fn tree(&self, commit: &CommitId) -> Result<Tree<'_>, GitError> {
         self.git
             .find_commit(oid(commit)?)
@@ -224,7 +165,7 @@ impl Repo {
             .map_err(self.error(format!("read the commit {}", commit.short())))
     }
 
-    fn entry(
+    pub(super) fn entry(
         &self,
         commit: &CommitId,
         path: &str,
@@ -245,7 +186,7 @@ impl Repo {
 }
 
 /// The path as git writes it: no `./` in front, no `/` at the end.
-fn clean(path: &str) -> &str {
+pub(super) fn clean(path: &str) -> &str {
     let path = path.trim_matches('/');
     let path = path.strip_prefix("./").unwrap_or(path);
     if path == "." { "" } else { path }

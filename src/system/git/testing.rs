@@ -14,7 +14,7 @@ type Flat<'a> = (Vec<&'a str>, i32, Oid);
 
 /// Makes a bare repository whose hooks are a program that does nothing.
 pub(crate) fn bare(path: &Path) -> Repo {
-    Repo::create(path, "main", Path::new("/bin/true"))
+    Repo::create(path, "main", 1 << 30, Path::new("/bin/true"))
         .unwrap()
         .0
 }

@@ -11,11 +11,11 @@ fn a_repository_is_prepared_once_and_put_right_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("app.git");
     let hook = dir.path().join("teal-hook");
-    Repo::create(&path, "main", &hook).unwrap();
+    Repo::create(&path, "main", 1 << 30, &hook).unwrap();
     let before = fs::read_to_string(path.join("config")).unwrap();
     fs::remove_file(path.join("hooks/post-receive")).unwrap();
     fs::write(path.join("hooks/post-receive"), "#!/bin/sh\n").unwrap();
-    let (repo, hooks) = Repo::create(&path, "main", &hook).unwrap();
+    let (repo, hooks) = Repo::create(&path, "main", 1 << 30, &hook).unwrap();
     assert_eq!(
         hooks.moved_aside,
         [path.join("hooks/post-receive.before-teal")]
@@ -233,6 +233,7 @@ async fn a_fetch_brings_the_remote_beside_what_was_pushed() {
         url: format!("{url}/r.git"),
         credentials: Credentials::Token(Secret::new("s3cret-token")),
         known_hosts: dir.path().join("known_hosts"),
+        largest: 1 << 30,
     };
     let limit = Duration::from_secs(60);
     remote
@@ -280,6 +281,7 @@ async fn a_remote_that_never_answers_is_given_up() {
         url: format!("http://{}/r.git", listener.local_addr().unwrap()),
         credentials: Credentials::None,
         known_hosts: dir.path().join("known_hosts"),
+        largest: 1 << 30,
     };
     let limit = Duration::from_millis(200);
     let error = remote

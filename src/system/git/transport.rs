@@ -4,6 +4,8 @@ use super::refs::REMOTE;
 use super::{GitError, plain};
 use crate::config::Credentials;
 use crate::system::process;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
@@ -25,6 +27,8 @@ pub struct Remote {
     pub credentials: Credentials,
     /// Where the host keys of ssh remotes are kept; the first key seen of a host is the one it must show ever after.
     pub known_hosts: PathBuf,
+    /// The most bytes that one fetch may bring.
+    pub largest: u64,
 }
 
 /// How much is fetched.
@@ -62,7 +66,21 @@ impl Remote {
         arguments.extend(["--", NAME]);
         let mut command = self.command(repo, &refspecs)?;
         command.args(arguments);
-        self.run(command, limit).await.map(drop)
+        bound_files(&mut command, self.largest);
+        let leftovers = Leftovers(Some(repo));
+        match self.run(command, limit).await {
+            Ok(_) => {
+                leftovers.none();
+                Ok(())
+            }
+            Err(GitError::Fetch { remote, words }) if words.contains(TOO_LARGE) => {
+                Err(GitError::TooLarge {
+                    remote,
+                    limit: self.largest,
+                })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The tips of the remote's branches and tags (annotated tags peeled), asked for without fetching anything.
@@ -171,6 +189,49 @@ impl Remote {
     }
 }
 
+/// What the system says of a file that has become as large as it may.
+const TOO_LARGE: &str = "File too large";
+
+/// Lets git, and what it starts, write no file larger than this. What a remote sends is written into one pack as it comes,
+/// so nothing larger is ever taken; git itself has such a limit for pushes only.
+fn bound_files(command: &mut Command, largest: u64) {
+    let bound = move || {
+        setrlimit(Resource::RLIMIT_FSIZE, largest, largest)?;
+        // Instead of the signal, git is told, and tells why it ends.
+        let ignored = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+        // SAFETY: ignoring a signal runs no code of ours when it comes.
+        unsafe { sigaction(Signal::SIGXFSZ, &ignored) }?;
+        Ok(())
+    };
+    // SAFETY: between fork and exec only two system calls are made; nothing is allocated.
+    unsafe { command.pre_exec(bound) };
+}
+
+/// What git was writing when it was stopped, or when there was no room for it. git itself forgets such files after two
+/// weeks, and each further attempt would leave more of them.
+struct Leftovers<'a>(Option<&'a Path>);
+
+impl Leftovers<'_> {
+    /// All of it was taken in.
+    fn none(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Leftovers<'_> {
+    fn drop(&mut self) {
+        let entries = self
+            .0
+            .and_then(|repo| std::fs::read_dir(repo.join("objects/pack")).ok());
+        for entry in entries.into_iter().flatten().flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(b"tmp_") {
+                // What cannot be removed is left to git.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
 /// Packs a repository's loose objects and forgets what nothing has referred to for two weeks. Pushes and fetches
 /// never do this by themselves, so that it never competes with a deployment.
 pub async fn maintain(repo: &Path, limit: Duration) -> Result<(), GitError> {
@@ -178,6 +239,7 @@ pub async fn maintain(repo: &Path, limit: Duration) -> Result<(), GitError> {
         url: repo.to_string_lossy().into_owned(),
         credentials: Credentials::None,
         known_hosts: PathBuf::new(),
+        largest: u64::MAX,
     };
     let mut command = clean_git(repo, &hardened(repo));
     command.args(["gc", "--quiet", "--prune=2.weeks.ago"]);
@@ -256,6 +318,7 @@ mod tests {
             url: url.to_owned(),
             credentials: Credentials::None,
             known_hosts: PathBuf::new(),
+            largest: u64::MAX,
         };
         assert_eq!(remote("https://me:pw@h/x.git").shown(), "https://h/x.git");
         assert_eq!(remote("https://h/a@b.git").shown(), "https://h/a@b.git");
