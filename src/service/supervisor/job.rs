@@ -6,7 +6,7 @@ use super::mask::Mask;
 use super::tail::Tail;
 use super::{events, output, say};
 use crate::service::exit::Exit;
-use crate::service::wire::{JobOrder, JobOutcome, JobReport, MARKER};
+use crate::service::wire::{JobOrder, JobOutcome, JobReport};
 use crate::system::cgroup::{self, Group};
 use crate::system::process::{Identity, Tree};
 use nix::poll::{PollFd, PollFlags};
@@ -46,7 +46,7 @@ pub(super) fn run() -> ExitCode {
         Err(_) => return ExitCode::from(2),
     };
     let report = match begin(&order) {
-        Ok(running) => running.finish(&order.id),
+        Ok(running) => running.finish(),
         Err(why) => JobReport {
             end: JobOutcome::NotStarted(why),
             took: Duration::ZERO,
@@ -98,14 +98,14 @@ fn begin(order: &JobOrder) -> Result<Running, String> {
 }
 
 impl Running {
-    fn finish(mut self, id: &str) -> JobReport {
+    fn finish(mut self) -> JobReport {
         let end = self.watch();
         let took = self.began.elapsed();
+        // Whatever it started cannot leave our descendants, because orphans come to us.
         let tree = Tree {
             ancestors: Identity::own().into_iter().collect(),
-            marker: Some(format!("{MARKER}={id}")),
             group: self.group.clone(),
-            main: None,
+            ..Tree::default()
         };
         let killed = tree.kill(PATIENCE, || drop(events::collect()));
         self.pump(usize::MAX);
