@@ -66,4 +66,6 @@ pub mod keys;
 
 pub mod server;
 
+pub mod doctor;
+
 pub mod cli;

@@ -22,6 +22,7 @@ mod crowds;
 mod dashboard;
 mod database;
 mod description;
+mod doctor;
 mod freeze;
 mod full_disk;
 mod gate;

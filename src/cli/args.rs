@@ -68,6 +68,8 @@ pub(super) enum Command {
     Key(Keys),
     /// Who is told how deployments go
     Notify(Notify),
+    /// Look at everything around the server, and say what to do about what is wrong
+    Doctor,
     /// Let people use the dashboard, and scripts the API
     User {
         /// What to do

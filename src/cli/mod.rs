@@ -23,6 +23,7 @@ mod audit;
 mod backups;
 mod cancel;
 mod deploy;
+mod doctor;
 mod env;
 mod freeze;
 mod history;
@@ -79,6 +80,7 @@ fn dispatch(cli: &Cli, screen: &mut Screen) -> Result<Code, CliError> {
             let server = Server::load_without_secrets(cli.config.as_deref())?;
             key::run(&server, args, cli.app.as_deref(), screen)
         }
+        Command::Doctor => runtime()?.block_on(doctor::run(cli, screen)),
         Command::Run(args) => run::run(&contact(cli)?, args, cli.app.as_deref()),
         _ => {
             let client = Client::of(&contact(cli)?);
@@ -116,7 +118,9 @@ async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, Cl
         Command::Notify(args) => notify::run(client, &args.command, screen).await,
         Command::User { command } => user::run(client, command, screen).await,
         // These were carried out without the server's help.
-        Command::Init(_) | Command::Serve | Command::Key(_) | Command::Run(_) => Ok(Code::Done),
+        Command::Init(_) | Command::Serve | Command::Key(_) | Command::Run(_) | Command::Doctor => {
+            Ok(Code::Done)
+        }
     }
 }
 

@@ -15,6 +15,7 @@ impl Paint {
             _ if !self.colour || text.is_empty() => return text.to_owned(),
             Tone::Quiet => "2",
             Tone::Good => "32",
+            Tone::Warning => "33",
             Tone::Bad => "31",
         };
         format!("\x1b[{code}m{text}\x1b[0m")

@@ -80,6 +80,16 @@ impl Screen {
         self.say(painted);
     }
 
+    /// The text in its tone, to be part of a line.
+    pub fn painted(&self, tone: Tone, text: &str) -> String {
+        self.paint.apply(tone, text)
+    }
+
+    /// How wide the terminal is; nothing where nobody looks.
+    pub fn columns(&self) -> Option<usize> {
+        self.columns
+    }
+
     /// Prints a table, as wide as the terminal; where nobody looks nothing is cut.
     pub fn table(&mut self, table: &Table) {
         for line in table.render(self.columns, self.paint) {

@@ -57,6 +57,45 @@ impl AuthorizedKeys {
             .collect()
     }
 
+    /// The keys of Teal's whose line runs another program than it should: those that were added when Teal lay elsewhere.
+    pub fn stale(&self) -> Vec<Entry> {
+        let is_shell = self.is_git_shell();
+        let program = match is_shell {
+            true => SHELL_COMMAND.to_owned(),
+            false => quoted(&self.hook.display().to_string()),
+        };
+        let state_dir = self.state_dir.display().to_string();
+        let lines = self.lines.iter();
+        let read = lines.filter_map(|line| Some((line, Entry::read(line)?)));
+        read.filter(|(line, entry)| line.trim() != entry.line(&program, &state_dir))
+            .map(|(_, entry)| entry)
+            .collect()
+    }
+
+    /// How many lines let somebody push, limited or not.
+    pub fn count(&self) -> usize {
+        let keys = self
+            .lines
+            .iter()
+            .filter(|line| !line.trim_start().starts_with('#') && PublicKey::among(line).is_some());
+        keys.count()
+    }
+
+    /// The login shell of the user that people push to.
+    pub fn shell(&self) -> &Path {
+        &self.owner.shell
+    }
+
+    /// The home of the user that people push to.
+    pub fn home(&self) -> &Path {
+        &self.owner.dir
+    }
+
+    fn is_git_shell(&self) -> bool {
+        let shell = self.owner.shell.file_name();
+        shell.is_some_and(|name| name == "git-shell")
+    }
+
     /// Adds a key; one of the same name that is the same key reaches both, what it did and what it is to.
     pub fn add(&mut self, entry: Entry) -> Result<Entry, KeyError> {
         self.refuse_unlimited(&entry.key)?;
@@ -106,8 +145,7 @@ impl AuthorizedKeys {
     /// What the login shell is told to run. `git-shell` starts nothing but git's own commands and what lies in a folder of
     /// that user's home.
     fn program(&self) -> Result<String, KeyError> {
-        let shell = self.owner.shell.file_name();
-        if shell.is_none_or(|name| name != "git-shell") {
+        if !self.is_git_shell() {
             return Ok(quoted(&self.hook.display().to_string()));
         }
         let folder = self.owner.dir.join("git-shell-commands");

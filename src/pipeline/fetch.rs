@@ -90,20 +90,24 @@ fn somebody_elses(run: &Run<'_>, named: &CommitId, tip: &CommitId) -> String {
     )
 }
 
+/// What the app is fetched from, where it is fetched.
+pub fn remote(tools: &Tools, app: &App) -> Option<Remote> {
+    Some(Remote {
+        url: app.repo.clone()?,
+        credentials: app.credentials.clone(),
+        known_hosts: tools.server.state_dir.join("known_hosts"),
+        largest: app.largest_push,
+    })
+}
+
 /// Fetches all branches and tags of the app's remote into a namespace of their own.
 pub async fn transfer(tools: &Tools, app: &App) -> Result<(), Stop> {
-    let Some(remote) = &app.repo else {
+    let Some(remote) = remote(tools, app) else {
         return Ok(());
     };
     let _turn = match tools.fetching.get(&app.name) {
         Some(turns) => Some(turns.lock().await),
         None => None,
-    };
-    let remote = Remote {
-        url: remote.clone(),
-        credentials: app.credentials.clone(),
-        known_hosts: tools.server.state_dir.join("known_hosts"),
-        largest: app.largest_push,
     };
     Ok(remote
         .fetch(&tools.repo_path(app), &Fetch::Everything, DEADLINE)

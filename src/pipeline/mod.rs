@@ -35,7 +35,7 @@ mod why;
 
 pub use cancel::Cancel;
 pub use committed::{serving, uphold};
-pub use fetch::transfer;
+pub use fetch::{remote, transfer};
 pub use outcome::{Need, Stop, Trouble};
 pub use place::{Place, Sight};
 pub use plan::{Plan, plan};

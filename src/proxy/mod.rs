@@ -4,6 +4,7 @@ mod access_log;
 mod activity;
 mod args;
 mod body;
+pub mod certificate;
 mod client_io;
 mod connection;
 mod control;

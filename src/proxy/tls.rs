@@ -163,7 +163,7 @@ impl Loaded {
 }
 
 impl CertificateFiles {
-    fn read(&self) -> Result<CertifiedKey, TlsError> {
+    pub(super) fn read(&self) -> Result<CertifiedKey, TlsError> {
         let chain = CertificateDer::pem_slice_iter(&read(&self.cert)?)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| self.content(&self.cert, "certificate", error))?;

@@ -50,6 +50,15 @@ impl Mail {
         })
     }
 
+    /// Signs in at the mail server, and sends nothing.
+    pub async fn check(&self) -> Result<String, Refusal> {
+        match self.transport.test_connection().await {
+            Ok(true) => Ok("the mail server lets Teal in".to_owned()),
+            Ok(false) => Err(Refusal::later("the mail server is there and takes nothing")),
+            Err(error) => Err(refusal(&error)),
+        }
+    }
+
     /// Tells it; what the mail server answered, in words.
     pub async fn tell(&self, news: &News, memory: &Memory) -> Result<String, Refusal> {
         let id = self.id(news);

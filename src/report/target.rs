@@ -144,6 +144,23 @@ impl Target {
         self.hears.is_none()
     }
 
+    /// Asks it who Teal is there and what it may do, and tells nothing. What it answered, in words; nothing where only a
+    /// message could show it.
+    pub async fn check(&self) -> Result<Option<String>, Refusal> {
+        match self.place.as_ref().map_err(Clone::clone)? {
+            Opened::GitHub(place) => place.check().await.map(Some),
+            Opened::Gitea(place) => place.check().await.map(Some),
+            Opened::GitLab(place) => place.check().await.map(Some),
+            Opened::SlackBot(place) => place.check().await.map(Some),
+            Opened::Discord(place) => place.check().await.map(Some),
+            Opened::Mail(place) => place.check().await.map(Some),
+            Opened::SlackWebhook(_)
+            | Opened::Mattermost(_)
+            | Opened::Teams(_)
+            | Opened::Webhook(_) => Ok(None),
+        }
+    }
+
     /// Tells it; what it answered, in words.
     pub async fn tell(&self, news: &News, memory: &Memory) -> Result<String, Refusal> {
         match self.place.as_ref().map_err(Clone::clone)? {

@@ -46,7 +46,7 @@ impl Webhook {
 }
 
 /// `sha256=` and the HMAC of the body as it goes over the wire.
-fn sign(secret: &Secret, body: &[u8]) -> String {
+pub(super) fn sign(secret: &Secret, body: &[u8]) -> String {
     // A key of any length will do.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else {
         return String::new();

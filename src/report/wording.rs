@@ -21,6 +21,8 @@ pub enum Tone {
     Quiet,
     /// It went well.
     Good,
+    /// It goes on, and somebody should look before it does not.
+    Warning,
     /// Somebody should look.
     Bad,
 }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -114,6 +115,26 @@ impl Group {
             }
         }
     }
+}
+
+/// Whether groups can be made below the one that a process is in; nothing where that cannot be seen.
+pub fn is_delegated(pid: u32) -> Option<bool> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let of = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let owner = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
+    let may_write = |home: PathBuf| {
+        let is_fixed = rustix::fs::statvfs(&home)
+            .is_ok_and(|told| told.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
+        let facts = fs::metadata(home).ok()?;
+        let is_own = facts.uid() == owner && facts.mode() & 0o200 != 0;
+        Some(!is_fixed && (owner == 0 || is_own))
+    };
+    Some(
+        homes(&mounts, &of)
+            .into_iter()
+            .filter_map(may_write)
+            .any(|may| may),
+    )
 }
 
 /// Lets the groups beside this one count and limit, where whoever delegated this part of the hierarchy allows it. Not every

@@ -16,6 +16,15 @@ pub fn monotonic_us() -> u64 {
     }
 }
 
+/// Whether somebody keeps the clock right, as the kernel was told; nothing where it may not be asked.
+pub fn is_synchronized() -> Option<bool> {
+    // SAFETY: zeros are what the struct is to be filled with for a question, in which the kernel changes nothing of its own.
+    let mut told: nix::libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a struct of the call's own type, and nobody else sees it meanwhile.
+    let state = unsafe { nix::libc::adjtimex(&mut told) };
+    (state >= 0).then_some(told.status & nix::libc::STA_UNSYNC == 0)
+}
+
 /// `2026-11-23 14:05:09`, in the server's time zone.
 pub fn local(ms: i64) -> String {
     format(ms, "%Y-%m-%d %H:%M:%S")

@@ -3,7 +3,8 @@
 use rustix::fs::{copy_file_range, ioctl_ficlone};
 use rustix::io::Errno;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Copies whole files between two places. It shares the blocks (a reflink) where the file system can, and remembers
@@ -41,6 +42,20 @@ impl Copier {
     }
 }
 
+/// Whether copies of files in this folder can share their blocks, tried with two files without names.
+pub fn shares(folder: &Path) -> io::Result<bool> {
+    use rustix::fs::{Mode, OFlags, open};
+    let nameless = || {
+        let how = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        open(folder, how, Mode::RUSR | Mode::WUSR).map(File::from)
+    };
+    let (from, to) = (nameless()?, nameless()?);
+    (&from).write_all(&[1; 4096])?;
+    let copier = Copier::default();
+    copier.copy(&from, &to)?;
+    Ok(copier.shares())
+}
+
 fn copy_bytes(mut from: &File, mut to: &File) -> io::Result<()> {
     loop {
         match copy_file_range(from, None, to, None, 1 << 30) {
@@ -75,6 +90,7 @@ mod tests {
             copier.copy(&File::open(&from).unwrap(), &target).unwrap();
             assert_eq!(fs::read(&to).unwrap(), content);
         }
+        assert_eq!(shares(dir.path()).unwrap(), copier.shares());
         fs::write(&to, "other").unwrap();
         assert_eq!(fs::read(&from).unwrap(), content);
     }

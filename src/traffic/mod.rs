@@ -30,8 +30,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The route table's file in the state folder.
-const STATE_FILE: &str = "proxy.json";
+/// Where the routes are kept, inside the state folder.
+pub const STATE_FILE: &str = "proxy.json";
 
 /// The traffic of all environments.
 #[derive(Clone)]

@@ -7,10 +7,16 @@ use serde_json::{Value, json};
 pub struct Gitea {
     /// Commit statuses, oldest first.
     pub statuses: Vec<Value>,
+    /// Whether the token's user may only read.
+    pub reader: bool,
 }
 
 impl Stateful for Gitea {
     fn answer(&mut self, request: &Request) -> Option<Reply> {
+        if request.path == "/api/v1/repos/blue/shop" {
+            let rights = json!({ "permissions": { "pull": true, "push": !self.reader } });
+            return Some(Reply::json(200, rights));
+        }
         let path = request.path.strip_prefix("/api/v1/repos/blue/shop/")?;
         if request.header("authorization") != "token forge-token" {
             return Some(Reply::json(401, json!({ "message": "token is required" })));
@@ -49,6 +55,8 @@ pub struct GitLab {
     pub environments: Vec<Value>,
     /// Deployments, oldest first.
     pub deployments: Vec<Value>,
+    /// The token's access level in the project, as GitLab counts them.
+    pub level: u64,
 }
 
 const PROJECT: &str = "/api/v4/projects/blue%2Fshop/";
@@ -84,6 +92,15 @@ impl GitLab {
 
 impl Stateful for GitLab {
     fn answer(&mut self, request: &Request) -> Option<Reply> {
+        if request.path == PROJECT.trim_end_matches('/') {
+            let level =
+                json!({ "project_access": null, "group_access": { "access_level": self.level } });
+            return Some(Reply::json(200, json!({ "permissions": level })));
+        }
+        if request.path == "/api/v4/personal_access_tokens/self" {
+            let own = json!({ "scopes": ["api"], "expires_at": "2027-01-31" });
+            return Some(Reply::json(200, own));
+        }
         let path: Vec<&str> = request.path.strip_prefix(PROJECT)?.split('/').collect();
         if request.header("private-token") != "forge-token" {
             return Some(Reply::json(401, json!({ "message": "401 Unauthorized" })));

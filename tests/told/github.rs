@@ -19,6 +19,8 @@ pub struct GitHub {
     pub installation_tokens: usize,
     /// Whether the plain token is accepted.
     pub token_revoked: bool,
+    /// The scopes of the token, if it is a classic one.
+    pub scopes: Option<&'static str>,
 }
 
 pub const TOKEN: &str = "ghp_token";
@@ -145,6 +147,13 @@ impl Stateful for GitHub {
         }
         if !self.authorized(request) {
             return Some(Reply::json(401, json!({ "message": "Bad credentials" })));
+        }
+        if request.path == REPO.trim_end_matches('/') {
+            let shown = Reply::json(200, json!({ "full_name": "blue/shop" }));
+            return Some(match &self.scopes {
+                Some(scopes) => shown.header("x-oauth-scopes", scopes),
+                None => shown,
+            });
         }
         let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let path: Vec<&str> = request.path.strip_prefix(REPO)?.split('/').collect();

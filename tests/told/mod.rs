@@ -13,6 +13,7 @@ mod hearing_forges;
 mod hearing_mail;
 mod once;
 mod patience;
+mod rights;
 
 use crate::harness::{App, Teal, TealPlan, redact};
 

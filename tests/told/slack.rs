@@ -105,6 +105,7 @@ impl Stateful for Slack {
             ("chat.postMessage" | "chat.update", Err(error)) => {
                 json!({ "ok": false, "error": error })
             }
+            ("auth.test", _) => json!({ "ok": true, "user": "teal", "team": "Blue" }),
             ("chat.postMessage", _) => self.post(body),
             ("chat.update", _) => self.update(body),
             ("conversations.history" | "conversations.replies", _)

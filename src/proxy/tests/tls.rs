@@ -1,7 +1,7 @@
 //! TLS from clients: which certificate is shown, what is spoken, what services are told, and who is sent there.
 
 use super::world::{World, soon};
-use crate::proxy::{CertificateFiles, Certificates, Settings, TlsError};
+use crate::proxy::{CertificateFiles, Certificates, Settings, TlsError, certificate};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -85,6 +85,19 @@ async fn ask(stream: &mut TlsStream<TcpStream>, path: &str) -> String {
     // The proxy may end the connection without a goodbye of TLS's own.
     let _ = soon(stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn what_is_shown_to_visitors_can_be_looked_at_without_being_believed() {
+    let shelf = Shelf::new();
+    let (files, _) = shelf.make("arq", &["arq.test", "*.arq.test"]);
+    let kept = certificate::read(&files.cert, &files.key).unwrap();
+    let (world, _) = world(vec![files]).await;
+    let stream = world.connect().await;
+    let shown = soon(certificate::shown(stream, "arq.test")).await.unwrap();
+    assert_eq!(shown, kept);
+    assert_eq!(shown.names, ["arq.test", "*.arq.test"]);
+    assert!(shown.not_after_ms > 4_000_000_000_000, "{shown:?}");
 }
 
 #[tokio::test]

@@ -55,6 +55,16 @@ impl Discord {
         Ok("it shows the message".to_owned())
     }
 
+    /// Asks what the webhook is, and tells nothing.
+    pub async fn check(&self) -> Result<String, Refusal> {
+        let request = self.wire.request(Method::GET, self.url.expose());
+        let answer = self.wire.send(request).await?.taken()?;
+        match answer.str("/channel_id") {
+            Some(_) => Ok("its webhook is there".to_owned()),
+            None => Err(answer.garbage()),
+        }
+    }
+
     /// `wait` makes Discord answer with the message's number. What else stands in the address (a thread) is kept.
     fn request(&self, method: Method, path: &str) -> Result<reqwest::RequestBuilder, Refusal> {
         let mut url = reqwest::Url::parse(self.url.expose())
@@ -71,6 +81,7 @@ impl Discord {
 fn body(message: &Message) -> Value {
     let color = match message.tone {
         Tone::Good => 0x2e_b6_7d,
+        Tone::Warning => 0xec_b2_2e,
         Tone::Bad => 0xe0_1e_5a,
         Tone::Quiet => 0x99_99_99,
         Tone::Plain => 0x36_8f_d6,

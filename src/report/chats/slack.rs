@@ -8,6 +8,7 @@ use crate::report::News;
 use crate::report::escape::slack_code;
 use crate::report::memory::Memory;
 use crate::report::message::message;
+use crate::report::one_line;
 use crate::report::wire::{Answer, Refusal, Retry, Wire};
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,22 @@ impl SlackBot {
             memory.remember(subject, posted).await?;
         }
         Ok(words)
+    }
+
+    /// Asks who the bot is and what it may do, and tells nothing.
+    pub async fn check(&self) -> Result<String, Refusal> {
+        let answer = self.call("auth.test", &json!({})).await?;
+        let scopes = answer.headers.get("x-oauth-scopes");
+        let scopes = scopes.and_then(|scopes| scopes.to_str().ok());
+        if scopes.is_some_and(|all| !all.split(',').any(|one| one.trim() == "chat:write")) {
+            return Err(Refusal::later("its bot lacks the scope chat:write"));
+        }
+        let (user, team) = (answer.str("/user"), answer.str("/team"));
+        Ok(format!(
+            "its bot is {} of {}",
+            one_line(user.unwrap_or("?"), 40),
+            one_line(team.unwrap_or("?"), 40)
+        ))
     }
 
     async fn post(&self, news: &News) -> Result<Posted, Refusal> {

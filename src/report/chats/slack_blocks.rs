@@ -50,6 +50,7 @@ fn plain(text: &str, most: usize) -> Value {
 pub(super) fn mark(tone: Tone) -> &'static str {
     match tone {
         Tone::Good => "\u{2705}",
+        Tone::Warning => "\u{1f7e1}",
         Tone::Bad => "\u{1f534}",
         Tone::Quiet => "\u{26aa}",
         Tone::Plain => "\u{1f535}",

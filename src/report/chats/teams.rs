@@ -42,6 +42,7 @@ fn card(news: &News) -> Value {
     let message = message(news);
     let color = match message.tone {
         Tone::Good => "Good",
+        Tone::Warning => "Warning",
         Tone::Bad => "Attention",
         Tone::Quiet => "Default",
         Tone::Plain => "Accent",

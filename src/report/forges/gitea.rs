@@ -48,6 +48,25 @@ impl Gitea {
         Ok(format!("it shows {context} as {state} on {short}"))
     }
 
+    /// Asks what the token may do, and tells nothing.
+    pub async fn check(&self) -> Result<String, Refusal> {
+        let url = format!("{}/repos/{}", self.api.url, self.api.project);
+        let answer = self.wire.send(self.authorized(Method::GET, &url)).await?;
+        let answer = answer.taken().map_err(|refusal| self.advise(refusal))?;
+        let project = &self.api.project;
+        match answer
+            .json
+            .pointer("/permissions/push")
+            .and_then(Value::as_bool)
+        {
+            Some(true) => Ok(format!("its token's user may write to {project}")),
+            Some(false) => Err(Refusal::later(format!(
+                "its token's user may read {project} and not write to it"
+            ))),
+            None => Err(answer.garbage()),
+        }
+    }
+
     async fn has(
         &self,
         sha: &str,
@@ -72,7 +91,11 @@ impl Gitea {
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}/repos/{}/{path}", self.api.url, self.api.project);
-        let request = self.wire.request(method, &url);
+        self.authorized(method, &url)
+    }
+
+    fn authorized(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
+        let request = self.wire.request(method, url);
         match &self.api.login {
             // Forgejo tells `token` from `Token`.
             ForgeLogin::Token(token) => {

@@ -76,6 +76,36 @@ impl GitHub {
         refusal
     }
 
+    /// Asks what the token may do, and tells nothing.
+    pub async fn check(&self) -> Result<String, Refusal> {
+        self.rights().await.map_err(|refusal| self.advise(refusal))
+    }
+
+    async fn rights(&self) -> Result<String, Refusal> {
+        let project = &self.api.project;
+        let answer = self.client.get(&format!("/repos/{project}")).await?;
+        let answer = answer.taken()?;
+        // Only classic tokens have scopes. Others are granted each right by itself, which GitHub tells nobody before it is used.
+        let scopes = answer.headers.get("x-oauth-scopes");
+        let scopes = scopes
+            .and_then(|scopes| scopes.to_str().ok())
+            .map(str::trim);
+        let (enough, named) = match self.what {
+            What::Statuses => (["repo", "repo:status"], "repo:status"),
+            What::Deployments => (["repo", "repo_deployment"], "repo_deployment"),
+            What::Comments => (["repo", "public_repo"], "repo"),
+        };
+        match scopes.filter(|scopes| !scopes.is_empty()) {
+            Some(scopes) if !scopes.split(',').any(|one| enough.contains(&one.trim())) => {
+                Err(Refusal::later(format!(
+                    "its token has the scopes {scopes}; it needs {named}"
+                )))
+            }
+            Some(scopes) => Ok(format!("{project} is open to its token ({scopes})")),
+            None => Ok(format!("{project} is open to its token")),
+        }
+    }
+
     /// Looks without telling: deployments and comments have no place where an example disturbs nobody.
     async fn look(&self) -> Result<String, Refusal> {
         let path = format!("/repos/{}/deployments?per_page=1", self.api.project);

@@ -36,14 +36,51 @@ impl GitLab {
             (true, true) => self.look().await,
             (true, false) => self.deployment(news, memory).await,
         };
-        told.map_err(|refusal| match refusal.words.get(..15) {
+        told.map_err(|refusal| self.advise(refusal))
+    }
+
+    /// Asks what the token may do, and until when; tells nothing.
+    pub async fn check(&self) -> Result<String, Refusal> {
+        self.rights().await.map_err(|refusal| self.advise(refusal))
+    }
+
+    async fn rights(&self) -> Result<String, Refusal> {
+        const DEVELOPER: u64 = 30;
+        let project = &self.api.project;
+        let url = format!("{}/projects/{}", self.api.url, query(project));
+        let request = self.authorized(Method::GET, &url);
+        let answer = self.wire.send(request).await?.taken()?;
+        let level = |whose: &str| answer.number(&format!("/permissions/{whose}/access_level"));
+        let levels = [level("project_access"), level("group_access")];
+        let level = levels.into_iter().flatten().max().unwrap_or(0);
+        if level < DEVELOPER {
+            return Err(Refusal::later(format!(
+                "its token may do less in {project} than the role Developer"
+            )));
+        }
+        // Tokens of jobs and of older versions do not know themselves; then there is nothing more to be said of them.
+        let url = format!("{}/personal_access_tokens/self", self.api.url);
+        let own = self.wire.send(self.authorized(Method::GET, &url)).await?;
+        let scopes = own.json["scopes"].as_array();
+        if scopes.is_some_and(|all| !all.iter().any(|one| one == "api")) {
+            return Err(Refusal::later("its token lacks the scope `api`"));
+        }
+        let until = match own.str("/expires_at") {
+            Some(day) => format!(" until {day}"),
+            None => String::new(),
+        };
+        Ok(format!("{project} is open to its token{until}"))
+    }
+
+    fn advise(&self, refusal: Refusal) -> Refusal {
+        match refusal.words.get(..15) {
             Some("it answered 401") => refusal.hint("the token is wrong or has expired"),
             Some("it answered 403" | "it answered 404") => refusal.hint(&format!(
                 "the token needs the scope `api` and the role Developer in {}",
                 self.api.project
             )),
             _ => refusal,
-        })
+        }
     }
 
     async fn look(&self) -> Result<String, Refusal> {
@@ -192,7 +229,11 @@ impl GitLab {
             self.api.url,
             query(&self.api.project)
         );
-        let request = self.wire.request(method, &url);
+        self.authorized(method, &url)
+    }
+
+    fn authorized(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
+        let request = self.wire.request(method, url);
         match &self.api.login {
             ForgeLogin::Token(token) => request.header("private-token", token.expose()),
             ForgeLogin::App { .. } => request,

@@ -71,6 +71,10 @@ pub struct Free {
     pub bytes: u64,
     /// Files; absent where there is no limit.
     pub files: Option<u64>,
+    /// Bytes of all of it.
+    pub of_bytes: u64,
+    /// The most files that it can hold; absent where there is no limit.
+    pub of_files: Option<u64>,
 }
 
 const FOLDER: OFlags = OFlags::RDONLY
@@ -312,6 +316,8 @@ impl Folder {
             bytes: told.f_bavail.saturating_mul(told.f_frsize),
             // Some file systems make inodes as they need them and count none.
             files: (told.f_files > 0).then_some(told.f_favail),
+            of_bytes: told.f_blocks.saturating_mul(told.f_frsize),
+            of_files: (told.f_files > 0).then_some(told.f_files),
         })
     }
 

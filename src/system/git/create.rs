@@ -74,6 +74,35 @@ impl Repo {
         Ok((repo, hooks))
     }
 
+    /// What keeps a push from reaching the server, in words: hooks that are not `hook`, and refs that git does not ask about.
+    pub fn flaws(&self, hook: &Path) -> Vec<String> {
+        let mut flaws = Vec::new();
+        for name in HOOKS {
+            let place = self.path.join("hooks").join(name);
+            match fs::read_link(&place) {
+                Ok(target) if target == hook => {}
+                Ok(target) => flaws.push(format!("its hook {name} is {}", target.display())),
+                Err(_) if place.exists() => {
+                    flaws.push(format!("its hook {name} is somebody else's"));
+                }
+                Err(_) => flaws.push(format!("its hook {name} is missing")),
+            }
+        }
+        let asked = self.git.config().and_then(|config| {
+            let mut found = Vec::new();
+            config
+                .multivar("receive.procReceiveRefs", None)?
+                .for_each(|entry| {
+                    found.extend(entry.value().map(str::to_owned));
+                })?;
+            Ok(found)
+        });
+        if !asked.is_ok_and(|found| found == DEPLOYING) {
+            flaws.push("its receive.procReceiveRefs is not what Teal set".to_owned());
+        }
+        flaws
+    }
+
     fn configure(&self, largest: u64) -> Result<(), git2::Error> {
         let mut config = self.git.config()?;
         // What this repository's own file says already, so that nothing is written when nothing changes.

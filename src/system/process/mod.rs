@@ -122,14 +122,22 @@ pub fn spawn(command: &mut tokio::process::Command) -> io::Result<tokio::process
     child
 }
 
+/// The command line of a process, word by word; none where it may not be known.
+pub fn words(pid: i32) -> Option<Vec<String>> {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words = words
+        .split(|byte| *byte == 0)
+        .filter(|word| !word.is_empty());
+    Some(
+        words
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .collect(),
+    )
+}
+
 /// The command line of a process for people, cut to a readable length; its short name when it has none.
 pub fn command(pid: i32) -> Option<String> {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let line: Vec<String> = words
-        .split(|byte| *byte == 0)
-        .filter(|word| !word.is_empty())
-        .map(|word| String::from_utf8_lossy(word).into_owned())
-        .collect();
+    let line = words(pid).unwrap_or_default();
     let text = if line.is_empty() {
         fs::read_to_string(format!("/proc/{pid}/comm"))
             .ok()?

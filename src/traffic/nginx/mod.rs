@@ -80,6 +80,21 @@ impl Nginx {
         self.see_base().await
     }
 
+    /// Looks, and changes nothing: whether nginx runs, accepts its configuration, and reads Teal's files.
+    pub async fn look(&self) -> Result<(), NginxError> {
+        let not_included = |seen: String| NginxError::NotIncluded {
+            verify: self.settings.verify,
+            seen,
+            conf_dir: self.settings.conf_dir.clone(),
+        };
+        self.check().await.map_err(as_broken)?;
+        if !self.program.reads(text::BASE_MARK).await? {
+            let seen = "its configuration names no file of Teal's";
+            return Err(not_included(seen.to_owned()));
+        }
+        self.witness.base().await.map_err(not_included)
+    }
+
     /// Makes nginx serve `changed` as `table` says, and returns once nothing else answers. When this returns an error,
     /// the old file is in its place again, or the error says that it is not. It must be awaited to its end.
     pub async fn apply(&self, table: &RouteTable, changed: &EnvId) -> Result<(), NginxError> {

@@ -5,6 +5,7 @@ mod audit;
 mod backups;
 mod deployments;
 mod description;
+mod doctor;
 mod environments;
 mod freezes;
 mod logs;
@@ -39,6 +40,7 @@ use types::Which;
 /// The API on the server's socket: all of it, and who may come in over the network.
 pub fn routes(worker: &Worker) -> Router<Worker> {
     let local = accounts::routes()
+        .route("/doctor", post(doctor::doctor))
         .route("/notify", get(notify::list))
         .route("/notify/test", post(notify::test))
         .layer(middleware::from_fn(permission::only_owner));

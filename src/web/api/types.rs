@@ -387,6 +387,65 @@ pub struct PlannedStep {
     pub why: String,
 }
 
+/// One thing that `teal doctor` looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it belongs to: `configuration`, `ports`, `disk`.
+    pub area: String,
+    /// How it stands.
+    pub health: Health,
+    /// What was seen, in words.
+    pub what: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+/// How something stands that `teal doctor` looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// As it should be.
+    Good,
+    /// It could not be looked at.
+    Unknown,
+    /// It works, and will or may not for long.
+    Warning,
+    /// It does not work.
+    Problem,
+}
+
+impl Finding {
+    /// As it should be.
+    pub fn good(area: &str, what: impl Into<String>) -> Finding {
+        Finding::new(area, Health::Good, what.into(), None)
+    }
+
+    /// It could not be looked at; what to do so that it can.
+    pub fn unknown(area: &str, what: impl Into<String>, fix: impl Into<String>) -> Finding {
+        Finding::new(area, Health::Unknown, what.into(), Some(fix.into()))
+    }
+
+    /// It works, and will or may not for long.
+    pub fn warning(area: &str, what: impl Into<String>, fix: impl Into<String>) -> Finding {
+        Finding::new(area, Health::Warning, what.into(), Some(fix.into()))
+    }
+
+    /// It does not work.
+    pub fn problem(area: &str, what: impl Into<String>, fix: impl Into<String>) -> Finding {
+        Finding::new(area, Health::Problem, what.into(), Some(fix.into()))
+    }
+
+    fn new(area: &str, health: Health, what: String, fix: Option<String>) -> Finding {
+        Finding {
+            area: area.to_owned(),
+            health,
+            what,
+            fix: fix.filter(|fix| !fix.is_empty()),
+        }
+    }
+}
+
 /// `POST /api/v1/users`: lets somebody in, or gives them one more role.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct UserRequest {
