@@ -38,6 +38,7 @@ mod kill_anywhere;
 mod limits;
 mod lost_pushes;
 mod machine;
+mod manual;
 mod mapping;
 mod nginx;
 mod people;

@@ -3,6 +3,7 @@
 use super::until::until;
 use crate::domain::{DeploymentId, Role};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use jiff::Zoned;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -70,6 +71,10 @@ pub(super) enum Command {
     Notify(Notify),
     /// Look at everything around the server, and say what to do about what is wrong
     Doctor,
+    /// Print what a shell needs to complete commands
+    Completions(Completions),
+    /// Print the manual, or write a page for each command
+    Man(Man),
     /// Let people use the dashboard, and scripts the API
     User {
         /// What to do
@@ -417,6 +422,18 @@ pub(super) struct TokenAdd {
 pub(super) struct TokenId {
     /// The token's number, as `teal user list` shows it
     pub id: i64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell: bash, zsh or fish
+    pub shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// Write all pages there, as `man` looks for them (/usr/local/share/man/man1)
+    pub folder: Option<PathBuf>,
 }
 
 /// On or off.

@@ -31,6 +31,7 @@ mod init;
 mod key;
 mod logs;
 mod maintenance;
+mod manual;
 mod notify;
 mod plan;
 mod promote;
@@ -80,6 +81,8 @@ fn dispatch(cli: &Cli, screen: &mut Screen) -> Result<Code, CliError> {
             let server = Server::load_without_secrets(cli.config.as_deref())?;
             key::run(&server, args, cli.app.as_deref(), screen)
         }
+        Command::Completions(args) => Ok(manual::completions(args, screen)),
+        Command::Man(args) => manual::man(args, screen),
         Command::Doctor => runtime()?.block_on(doctor::run(cli, screen)),
         Command::Run(args) => run::run(&contact(cli)?, args, cli.app.as_deref()),
         _ => {
@@ -118,9 +121,13 @@ async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, Cl
         Command::Notify(args) => notify::run(client, &args.command, screen).await,
         Command::User { command } => user::run(client, command, screen).await,
         // These were carried out without the server's help.
-        Command::Init(_) | Command::Serve | Command::Key(_) | Command::Run(_) | Command::Doctor => {
-            Ok(Code::Done)
-        }
+        Command::Init(_)
+        | Command::Serve
+        | Command::Key(_)
+        | Command::Run(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Doctor => Ok(Code::Done),
     }
 }
 
