@@ -3,6 +3,7 @@
 
 use super::StoreError;
 use rusqlite::Connection;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::task::{Context, Poll};
@@ -58,7 +59,13 @@ impl Lane {
     {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            let result = connection.map_err(E::from).and_then(act);
+            // A flaw in one act is that act's end, and not the end of the database for all others.
+            let act = |c| catch_unwind(AssertUnwindSafe(|| act(c)));
+            let result = match connection.map(act) {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(StoreError::Flaw.into()),
+                Err(error) => Err(error.into()),
+            };
             let stays = result.is_ok();
             let answer: Answer = Box::new(move |committed| {
                 let result = result.and_then(|value| Ok(committed.map(|()| value)?));
@@ -82,7 +89,7 @@ fn serve(connection: &Connection, inbox: &Receiver<Job>, transactions: bool) {
             commit_together(connection, first, inbox);
         } else {
             let (_, answer) = first(Ok(connection));
-            answer(Ok(()));
+            tell(answer, Ok(()));
         }
     }
 }
@@ -110,7 +117,15 @@ fn commit_together(connection: &Connection, first: Job, inbox: &Receiver<Job>) {
         let _ = connection.execute_batch("ROLLBACK");
     }
     for answer in answers {
-        answer(committed.clone());
+        tell(answer, committed.clone());
+    }
+}
+
+/// Whatever becomes of who is told, the next job is done.
+fn tell(answer: Answer, committed: Result<(), StoreError>) {
+    let told = catch_unwind(AssertUnwindSafe(|| answer(committed)));
+    if told.is_err() {
+        tracing::error!("a mistake after the database had done its part");
     }
 }
 
@@ -168,6 +183,29 @@ mod tests {
         );
         let (good, bad) = tokio::join!(good, bad);
         assert!(good.is_ok() && bad.is_err());
+        assert_eq!(count(&lane).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_job_with_a_flaw_is_undone_alone_and_the_next_ones_are_done() {
+        let lane = lane();
+        let flaw = lane.run(
+            |c| {
+                c.execute("INSERT INTO t VALUES (1)", [])?;
+                panic!("a flaw");
+                #[allow(unreachable_code)]
+                Ok::<_, StoreError>(())
+            },
+            |_| (),
+        );
+        let good = lane.run(
+            |c| Ok::<_, StoreError>(c.execute("INSERT INTO t VALUES (2)", [])?),
+            |_| panic!("another one"),
+        );
+        let (flaw, good) = tokio::join!(flaw, good);
+        assert!(matches!(flaw, Err(StoreError::Flaw)), "{flaw:?}");
+        // It was written, and nobody can be told.
+        assert!(matches!(good, Err(StoreError::Closed)), "{good:?}");
         assert_eq!(count(&lane).await, 1);
     }
 

@@ -61,6 +61,11 @@ pub enum StoreError {
         "the database gave up a transaction, as a rule because the disk is full: free some space, then try again"
     )]
     Full,
+    /// What was to be done with the database has a flaw.
+    #[error(
+        "Teal made a mistake in its use of the database, and its log says where: nothing of this was written"
+    )]
+    Flaw,
     /// The database's thread is gone: the server is stopping.
     #[error("the database is closed: the server is stopping")]
     Closed,

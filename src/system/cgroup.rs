@@ -260,6 +260,15 @@ mod tests {
     }
 
     #[test]
+    fn under_the_unit_groups_are_made_beside_the_servers_own() {
+        let homes = homes(V2, "0::/system.slice/teal.service/server.teal\n");
+        assert_eq!(
+            homes,
+            [PathBuf::from("/sys/fs/cgroup/system.slice/teal.service")]
+        );
+    }
+
+    #[test]
     fn a_place_outside_the_mount_is_no_home() {
         assert!(homes(V2, "0::/../other\n").is_empty());
     }

@@ -2,6 +2,7 @@
 
 use super::{notify, push, telling};
 use crate::harness::{App, Daemon, LONG, Sandbox, Teal, wait_until};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use std::process::Command;
 
 /// A mail server that writes what it takes into a folder, one file of JSON each.
 struct MailServer {
-    _daemon: Daemon,
+    daemon: Daemon,
     folder: PathBuf,
     ca: PathBuf,
     port: u16,
@@ -34,11 +35,20 @@ impl MailServer {
         let mut daemon = Daemon::spawn("the mail server", &mut command);
         daemon.says("ready");
         MailServer {
-            _daemon: daemon,
+            daemon,
             folder,
             ca,
             port,
         }
+    }
+
+    /// It is there and does nothing, until it goes on.
+    fn stand_still(&self) {
+        self.daemon.signal(Signal::SIGSTOP);
+    }
+
+    fn go_on(&self) {
+        self.daemon.signal(Signal::SIGCONT);
     }
 
     /// The mails so far, in order.
@@ -114,6 +124,33 @@ fn a_failure_and_the_recovery_are_one_thread_in_text_and_html() {
     // Private from the first word on, and by somebody known.
     assert_eq!(mails[0]["tls"], true);
     assert_eq!(mails[0]["user"], "teal");
+}
+
+#[test]
+fn a_mail_server_that_stands_still_delays_nobody_and_is_told_each_thing_once_when_it_goes_on() {
+    let (_sandbox, server, mut teal, app) = world(false);
+    push(&app);
+    server.stand_still();
+    app.fault("exit");
+    push(&app);
+    teal.wait_for_states(&["live", "failed"]);
+    wait_until(LONG, "the mail waits", || {
+        teal.json(["notify", "list"])[0]["waiting"] == 1
+    });
+    // Neither of the two servers' ends loses it.
+    teal.stop(Signal::SIGKILL);
+    teal.serve();
+    server.go_on();
+    wait_until(LONG, "it came", || server.mails().len() == 1);
+    app.fault("");
+    push(&app);
+    wait_until(LONG, "all is told", || {
+        server.mails().len() == 2 && teal.json(["notify", "list"])[0]["waiting"] == 0
+    });
+    let mails = server.mails();
+    let subject = |nth: usize| mails[nth]["subject"].as_str().unwrap().to_owned();
+    assert!(subject(0).contains("deployment 2 failed"), "{}", subject(0));
+    assert!(subject(1).contains("all is well again"), "{}", subject(1));
 }
 
 #[test]

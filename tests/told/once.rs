@@ -1,5 +1,6 @@
 //! The server is killed while it tells: at the restart nothing is lost, and nobody is told twice who can tell.
 
+use super::chats::Inbox;
 use super::forges::GitLab;
 use super::github::GitHub;
 use super::hearing_forges::World;
@@ -8,6 +9,7 @@ use super::slack::{CHANNEL, Slack, TOKEN};
 use super::{notify, telling};
 use crate::harness::{LONG, Teal, wait_until};
 use nix::sys::signal::Signal;
+use std::collections::BTreeSet;
 
 /// Kills the server while an answer is held back: the request was carried out, and the server does not know.
 fn kill<S: super::service::Stateful>(teal: &mut Teal, service: &Service<S>) {
@@ -111,6 +113,39 @@ fn gitlab_is_told_once_though_answers_were_lost() {
         )
     });
     assert_eq!(seen, (1, 1, 1));
+}
+
+#[test]
+fn a_program_that_hears_the_same_twice_can_tell() {
+    let inbox = Service::start(Inbox::new("/teal", 200, ""));
+    let keys = format!(
+        "kind = \"webhook\"\nurl = \"{}\"\nsecret = {{ env = \"SECRET\" }}\nevents = [\"live\"]",
+        inbox.url("/teal")
+    );
+    let plan = Teal::plan()
+        .top(&notify(&keys))
+        .variable("SECRET", "s3cret");
+    let (mut teal, app) = telling(plan);
+    inbox.hold();
+    let pushed = app.git().push(["production", "main"]);
+    assert_eq!(pushed.code, 0, "{}", pushed.stderr);
+    for _ in 0..2 {
+        kill(&mut teal, &inbox);
+        inbox.hold();
+    }
+    inbox.release();
+    all_told(&teal);
+    let keys: BTreeSet<String> = inbox.look(|inbox| {
+        let taken = inbox.taken.iter();
+        let key = |headers: &Vec<(String, String)>| {
+            let found = headers
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case("idempotency-key"));
+            found.unwrap().1.clone()
+        };
+        taken.map(|(headers, _)| key(headers)).collect()
+    });
+    assert_eq!(keys.len(), 1, "{keys:?}");
 }
 
 #[test]

@@ -12,13 +12,16 @@ use axum::http::StatusCode;
 /// Everybody who is told.
 pub(super) async fn list(State(worker): State<Worker>) -> Result<Json<Vec<TargetShown>>, Refusal> {
     let tools = worker.tools();
-    let all = targets(&tools.server);
+    // Only names go to the database's thread: a connection to a mail server has to be closed on this side.
+    let all: Vec<_> = { targets(&tools.server).into_iter() }
+        .map(|target| (target.name, target.kind))
+        .collect();
     let read = tools.journal.store().read(move |c| {
-        let shown = all.into_iter().map(|target| {
+        let shown = all.into_iter().map(|(name, kind)| {
             Ok(TargetShown {
-                waiting: outbox::count(c, &target.name)?,
-                name: target.name,
-                kind: target.kind,
+                waiting: outbox::count(c, &name)?,
+                name,
+                kind,
             })
         });
         shown.collect::<Result<Vec<_>, crate::store::StoreError>>()
