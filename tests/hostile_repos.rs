@@ -232,3 +232,30 @@ fn a_commit_message_is_text() {
     assert!(!page.contains("<b>x</b>"), "{page}");
     assert_eq!(teal.serves(HOST), "v2");
 }
+
+#[test]
+fn what_a_build_prints_is_text() {
+    let (teal, app) = live();
+    let noise = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}gnp.exe\r\u{9b}31m <b>x</b> 100%n $(id)\n";
+    app.git().write("noise.txt", noise);
+    app.recipe("[build]\nbuild = \"cat noise.txt; printf '\\\\377\\\\376 not UTF-8\\\\n'; head -c 300000 /dev/zero | tr '\\\\0' x; echo; cat noise.txt >&2; exit 3\"");
+    app.version("v2");
+    let pushed = app.git().push(["production", "main"]);
+    assert!(
+        pushed.stderr.contains("FAILED at build"),
+        "{}",
+        pushed.stderr
+    );
+    assert!(pushed.stderr.len() < 20_000, "{}", pushed.stderr.len());
+    let log =
+        fs::read_to_string(teal.root("shop", "production").join("shared/deploy.log")).unwrap();
+    let history = teal.json(["history"]).to_string();
+    for text in [pushed.stderr, teal.cli(["history"]).ok(), log, history] {
+        // git itself ends its lines with an escape on the pusher's terminal.
+        let text = text.replace("\u{1b}[K", "");
+        for bad in ['\u{1b}', '\u{7}', '\u{202e}', '\u{9b}'] {
+            assert!(!text.contains(bad), "{bad:?} is in {text:?}");
+        }
+    }
+    assert_eq!(teal.serves(HOST), "v1");
+}
