@@ -58,6 +58,7 @@ mod survival;
 mod the_harness;
 mod told;
 mod too_large;
+mod top;
 mod turns;
 mod webhooks;
 mod why;

@@ -43,6 +43,8 @@ pub(super) enum Command {
     Deploy(Deploy),
     /// Show what serves, what runs and what waits
     Status(MaybeEnv),
+    /// Watch all environments live: what serves, its traffic, what runs
+    Top(MaybeEnv),
     /// List deployments, newest first; with --audit, who did what
     History(History),
     /// Show what a deployment's steps printed, or what an environment's service prints

@@ -4,7 +4,7 @@ use super::args::Cli;
 use super::client::Client;
 use super::failure::{CliError, Code};
 use super::screen::Screen;
-use super::table::cell;
+use super::table::{cell, wrapped};
 use crate::config::{ConfigError, Contact, Server};
 use crate::doctor;
 use crate::report::Tone;
@@ -178,29 +178,6 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{s}")
 }
 
-/// The text in lines of at most so many columns. Words are not broken: a command has to be copied whole.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for given in text.lines() {
-        let mut line = String::new();
-        for word in given.split_whitespace() {
-            let longer = console::measure_text_width(&line) + 1 + console::measure_text_width(word);
-            if !line.is_empty() && longer > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    if lines.is_empty() {
-        lines.push(String::new());
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,11 +226,5 @@ mod tests {
 
         1 problem, 1 warning
         ");
-    }
-
-    #[test]
-    fn words_are_not_broken_and_lines_are_kept() {
-        assert_eq!(wrapped("a bb\nccc", 3), ["a", "bb", "ccc"]);
-        assert_eq!(wrapped("", 3), [""]);
     }
 }

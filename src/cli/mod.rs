@@ -42,6 +42,7 @@ mod serve;
 mod starter;
 mod status;
 mod timing;
+mod top;
 mod user;
 
 #[cfg(test)]
@@ -103,6 +104,7 @@ async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, Cl
         Command::Plan(args) => plan::there(client, &some(&args.env), args, screen).await,
         Command::Deploy(args) => deploy::run(client, which(&args.env), args, screen).await,
         Command::Status(args) => status::run(client, &some(&args.env), screen).await,
+        Command::Top(args) => top::run(client, &some(&args.env), screen).await,
         Command::History(args) => history::run(client, &some(&args.env), args, screen).await,
         Command::Logs(args) => logs::run(client, &which(&args.of), args, screen).await,
         Command::Rollback(args) => rollback::run(client, which(&args.env), args, screen).await,

@@ -85,6 +85,11 @@ impl Screen {
         self.paint.apply(tone, text)
     }
 
+    /// How tones look here.
+    pub fn paint(&self) -> Paint {
+        self.paint
+    }
+
     /// How wide the terminal is; nothing where nobody looks.
     pub fn columns(&self) -> Option<usize> {
         self.columns

@@ -71,7 +71,7 @@ fn table(seen: &[EnvironmentStatus], builds: &Builds, now_ms: i64) -> Table {
 }
 
 /// What is pushed and does not serve, although nothing is under way: it failed, or was rolled back.
-fn apart(status: &EnvironmentStatus) -> Option<Line> {
+pub(super) fn apart(status: &EnvironmentStatus) -> Option<Line> {
     let desired = status.desired.as_ref()?;
     if desired.serves || !status.open.is_empty() || status.active.is_none() {
         return None;
@@ -84,7 +84,7 @@ fn apart(status: &EnvironmentStatus) -> Option<Line> {
     )))
 }
 
-fn state(status: &EnvironmentStatus) -> Line {
+pub(super) fn state(status: &EnvironmentStatus) -> Line {
     match active(status) {
         _ if status.maintenance => cell(Tone::Bad, "maintenance"),
         None => cell(Tone::Quiet, "empty"),
@@ -93,7 +93,7 @@ fn state(status: &EnvironmentStatus) -> Line {
     }
 }
 
-fn active(status: &EnvironmentStatus) -> Option<&SlotStatus> {
+pub(super) fn active(status: &EnvironmentStatus) -> Option<&SlotStatus> {
     let color = status.active?;
     status.slots.iter().find(|slot| slot.color == color)
 }
@@ -109,7 +109,7 @@ fn serves(status: &EnvironmentStatus) -> String {
         .to_owned()
 }
 
-fn other(status: &EnvironmentStatus, now_ms: i64) -> Line {
+pub(super) fn other(status: &EnvironmentStatus, now_ms: i64) -> Line {
     let Some(color) = status.active.map(Color::other) else {
         return plain("");
     };
@@ -128,7 +128,7 @@ fn other(status: &EnvironmentStatus, now_ms: i64) -> Line {
 }
 
 /// What runs or waits, and where it stands in the line of those who want to build.
-fn running(deployment: &Deployment, builds: &Builds, now_ms: i64) -> Vec<Line> {
+pub(super) fn running(deployment: &Deployment, builds: &Builds, now_ms: i64) -> Vec<Line> {
     let from = deployment.started_ms.unwrap_or(deployment.created_ms);
     let line = plain(format!(
         "  {} is {}: {} of {} by {}, for {}",
@@ -149,7 +149,7 @@ fn running(deployment: &Deployment, builds: &Builds, now_ms: i64) -> Vec<Line> {
 }
 
 /// The last deployment, when it is not what serves: why what was pushed is not live.
-fn last(status: &EnvironmentStatus, now_ms: i64) -> Option<Line> {
+pub(super) fn last(status: &EnvironmentStatus, now_ms: i64) -> Option<Line> {
     let last = status.last.as_ref()?;
     let at = ago(now_ms, last.ended_ms.unwrap_or(last.created_ms));
     let how = match last.state {
@@ -167,7 +167,7 @@ fn last(status: &EnvironmentStatus, now_ms: i64) -> Option<Line> {
     ))
 }
 
-fn warnings(seen: &[EnvironmentStatus]) -> Vec<Line> {
+pub(super) fn warnings(seen: &[EnvironmentStatus]) -> Vec<Line> {
     let all = seen.iter().flat_map(|seen| {
         let env = &seen.env;
         let texts = seen.warnings.iter();
@@ -182,7 +182,7 @@ fn warnings(seen: &[EnvironmentStatus]) -> Vec<Line> {
 }
 
 /// Whom nobody hears: what waits for them, and what they will never be told.
-fn untold(targets: &[UntoldTarget], now_ms: i64) -> Vec<Line> {
+pub(super) fn untold(targets: &[UntoldTarget], now_ms: i64) -> Vec<Line> {
     let all = targets.iter().flat_map(|one| {
         let failing = one.failing.as_ref().map(|words| {
             let since = span(now_ms - one.failing_since_ms.unwrap_or(now_ms));

@@ -34,6 +34,29 @@ pub(super) fn plain(text: impl Into<String>) -> Line {
     cell(Tone::Plain, text)
 }
 
+/// The text in lines of at most so many columns. Words are not broken: a command has to be copied whole.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for given in text.lines() {
+        let mut line = String::new();
+        for word in given.split_whitespace() {
+            let longer = measure_text_width(&line) + 1 + measure_text_width(word);
+            if !line.is_empty() && longer > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    if lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines
+}
+
 impl Table {
     /// A table with these heads, of which the one with this number gives way.
     pub fn new(heads: &[&'static str], flexible: usize) -> Table {
@@ -123,5 +146,11 @@ mod tests {
     fn nothing_is_cut_where_nobody_looks() {
         let lines = table().render(None, Paint::default()).join("\n");
         assert!(lines.contains("than it has to be  now"), "{lines}");
+    }
+
+    #[test]
+    fn words_are_not_broken_and_lines_are_kept() {
+        assert_eq!(wrapped("a bb\nccc", 3), ["a", "bb", "ccc"]);
+        assert_eq!(wrapped("", 3), [""]);
     }
 }

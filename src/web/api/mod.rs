@@ -11,6 +11,7 @@ mod freezes;
 mod logs;
 mod news;
 mod notify;
+mod now;
 mod permission;
 mod plan;
 mod promote;
@@ -45,7 +46,8 @@ pub fn routes(worker: &Worker) -> Router<Worker> {
         .route("/notify/test", post(notify::test))
         .layer(middleware::from_fn(permission::only_owner));
     let known = middleware::from_fn_with_state(worker.clone(), permission::only_known);
-    shared().merge(local).layer(known)
+    let shared = shared().route("/now", get(now::now));
+    shared.merge(local).layer(known)
 }
 
 /// The API on the TCP address, for scripts with a token.

@@ -1,8 +1,9 @@
 //! What the API takes and gives, for both ends of the socket.
 
-use crate::domain::{Color, CommitId, Deployment, DeploymentId, EnvId, Record, Right, Role};
+use crate::domain::{Color, CommitId, Deployment, DeploymentId, EnvId, Record, Right, Role, Step};
 use crate::pipeline::Builder;
 use crate::system::lock::Holder;
+use crate::traffic::Measure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -385,6 +386,30 @@ pub struct PlannedStep {
     pub runs: bool,
     /// Why, or what.
     pub why: String,
+}
+
+/// One environment of `GET /api/v1/now`: what changes from second to second.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Now {
+    /// Which.
+    pub env: EnvId,
+    /// The proxy's counters; absent under nginx, which has none, and while the proxy does not answer.
+    pub measure: Option<Measure>,
+    /// The steps that run.
+    pub steps: Vec<StepNow>,
+}
+
+/// A step that runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StepNow {
+    /// Of which deployment.
+    pub deployment: DeploymentId,
+    /// Which.
+    pub step: Step,
+    /// Since when, in milliseconds since the epoch.
+    pub since_ms: i64,
+    /// How long it took in the last deployment that went live; absent where it had nothing to do there.
+    pub usual_ms: Option<u64>,
 }
 
 /// One thing that `teal doctor` looked at.
