@@ -49,6 +49,7 @@ pub mod messenger;
 pub mod reconcile;
 pub mod recovery;
 pub mod teller;
+pub mod tracer;
 pub mod worker;
 
 pub mod landing;

@@ -14,7 +14,9 @@ use crate::system::lock::{self, Lock, LockError};
 use crate::system::notify;
 use crate::traffic::{Traffic, TrafficError};
 use crate::worker::Worker;
-use crate::{caretaker, cutover, intake, landing, messenger, reconcile, recovery, teller, web};
+use crate::{
+    caretaker, cutover, intake, landing, messenger, reconcile, recovery, teller, tracer, web,
+};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -91,6 +93,7 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
         tokio::spawn(caretaker::watch(Arc::clone(&tools)));
         tokio::spawn(cutover::watch(Arc::clone(&tools)));
         tokio::spawn(teller::tell(Arc::clone(&tools)));
+        tokio::spawn(tracer::follow(Arc::clone(&tools)));
         landing::settle(&worker, at_gates);
         tokio::spawn(messenger::deliver(Arc::clone(&tools)));
         worker.work(resumed).await;

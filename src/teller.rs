@@ -1,5 +1,5 @@
-//! Tells what happens as it happens, to those who do not ask: `shared/deploy.log` of each environment, line by line, in
-//! the words that everybody else reads.
+//! Tells what happens as it happens, to those who do not ask: `shared/deploy.log` of each environment and the server's own
+//! log, line by line, in the words that everybody else reads.
 
 use crate::domain::{Deployment, Event, Record, State};
 use crate::pipeline::Tools;
@@ -67,6 +67,10 @@ fn write(tools: &Tools, deployment: &Deployment, record: &Record) {
     );
     if matches!(record.event, Event::State { to, .. } if to.is_final()) {
         lines.push(report::ending(deployment, &tools.url(&deployment.env)).text);
+    }
+    for line in &lines {
+        let (id, env, words) = (deployment.id, &deployment.env, line.trim());
+        tracing::info!(deployment = id, environment = %env, "{words}");
     }
     let file = tools.slots(env).shared().join("deploy.log");
     if let Err(error) = append(&file, record.at_ms, &lines) {

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 /// How long a deployment whose journal could not be written waits before it is put in order.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -134,13 +135,16 @@ impl Worker {
         };
         self.running().insert(env.clone(), running);
         let worker = self.clone();
-        tokio::spawn(async move {
+        // Whatever is logged on the way is about this deployment.
+        let about = tracing::info_span!("deployment", deployment = id, environment = %env);
+        let work = async move {
             worker.stop_preparing(&env).await;
             worker.see_through(id, cancel, resume).await;
             worker.prepare(&env);
             worker.running().remove(&env);
             worker.queue.nudge();
-        });
+        };
+        tokio::spawn(work.instrument(about));
     }
 
     /// Makes ready what the next deployment will need, until that begins.

@@ -40,6 +40,7 @@ mod lost_pushes;
 mod machine;
 mod manual;
 mod mapping;
+mod metrics;
 mod nginx;
 mod people;
 mod power;

@@ -81,6 +81,8 @@ impl World {
         let server = config::Server {
             people: Default::default(),
             notify: Vec::new(),
+            log: config::LogFormat::Text,
+            traces: None,
             file: self.sandbox.join("teal.toml"),
             state_dir: self.sandbox.path().to_owned(),
             listen: self.address,

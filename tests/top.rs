@@ -28,7 +28,7 @@ def until(what):
 size(80)
 until(first)
 seen = b""
-size(44)
+size(60)
 until(second)
 seen = b""
 os.write(tty, b"q")
@@ -52,7 +52,7 @@ fn it_moves_on_a_terminal_follows_its_size_and_leaves_it_as_it_was() {
     assert_eq!(app.git().push(["production", "main"]).code, 0);
     let top = teal.command(["top"]);
     let mut onlooker = Command::new("python3");
-    onlooker.args(["-c", ONLOOKER, "that is long", "A s"]);
+    onlooker.args(["-c", ONLOOKER, "that is long", "A subject t…"]);
     onlooker.arg(top.get_program()).args(top.get_args());
     onlooker.env_clear().env("TERM", "xterm-256color");
     onlooker.env("PATH", std::env::var_os("PATH").unwrap_or_default());

@@ -33,6 +33,29 @@ pub struct Server {
     pub people: People,
     /// Who is told how deployments go, besides the forges.
     pub notify: Vec<Notify>,
+    /// How the server's own log is written.
+    pub log: LogFormat,
+    /// Where each deployment's trace is sent; absent: nowhere.
+    pub traces: Option<Traces>,
+}
+
+/// How the server's own log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// A JSON document per line.
+    Json,
+}
+
+/// Where traces are sent: a collector that speaks OTLP over HTTP.
+#[derive(Debug, Clone)]
+pub struct Traces {
+    /// Its address, without a trailing slash; `/v1/traces` is added.
+    pub url: String,
+    /// What it is shown as `Authorization: Bearer`.
+    pub token: Option<Secret>,
 }
 
 /// Where the server of a configuration is reached from this machine.

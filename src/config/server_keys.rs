@@ -27,6 +27,8 @@ pub(super) const SERVER: Rules = Rules {
         "ssh_host",
         "build_slots",
         "reconcile",
+        "log",
+        "traces",
         "proxy",
         "apps",
         "people",
@@ -49,6 +51,12 @@ pub(super) const PROXY: Rules = Rules {
         "verify",
     ],
     refused: foreseen,
+    elsewhere: belongs,
+};
+
+pub(super) const TRACES: Rules = Rules {
+    keys: &["url", "token"],
+    refused: |_| None,
     elsewhere: belongs,
 };
 

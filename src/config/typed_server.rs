@@ -1,15 +1,15 @@
 //! `teal.toml` as it was typed → [`Server`].
 
 use super::around::Around;
-use super::document::{Document, Section};
+use super::document::{Document, Field, Section};
 use super::error::ConfigError;
-use super::server_keys::SERVER;
+use super::server_keys::{SERVER, TRACES};
 use super::server_values::{address_or, duration_or, number_or, path_or};
 use super::typed_app::apps;
 use super::typed_environment::Inherited;
 use super::typed_notify::notify;
 use super::typed_people::people;
-use super::{Server, defaults, placement, typed_proxy, values};
+use super::{LogFormat, Server, Traces, defaults, placement, secret, typed_proxy, values};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,6 +55,16 @@ impl Server {
             apps: Default::default(),
             people: around.inherited.people.clone(),
             notify: Vec::new(),
+            log: match top.get("log") {
+                Some(field) => {
+                    field.one_of(&[("text", LogFormat::Text), ("json", LogFormat::Json)])?
+                }
+                None => LogFormat::Text,
+            },
+            traces: top
+                .get("traces")
+                .map(|field| traces(&field, &around))
+                .transpose()?,
         };
         listeners_differ(&top, &server)?;
         let mut apps = apps(&top, &around)?;
@@ -109,6 +119,29 @@ fn public_url(top: &Section<'_>, listen: SocketAddr) -> Result<String, ConfigErr
     let Some(field) = top.get("public_url") else {
         return Ok(format!("http://{listen}"));
     };
+    web_address(&field, "https://deploy.example.com")
+}
+
+/// Where traces are sent. A collector is the operator's own, so that it may be spoken to without TLS.
+fn traces(field: &Field<'_>, around: &Around<'_>) -> Result<Traces, ConfigError> {
+    let section = field.table(&TRACES)?;
+    let example = "http://127.0.0.1:4318";
+    let url = match section.get("url") {
+        Some(url) => web_address(&url, example)?,
+        None => {
+            let help = format!("write `traces = {{ url = \"{example}\" }}`");
+            return Err(field.key_error("`traces` needs `url`", Some(help)));
+        }
+    };
+    let token = section.get("token");
+    let token = token.map(|token| secret::read(&token, &around.base, around.env));
+    Ok(Traces {
+        url,
+        token: token.transpose()?,
+    })
+}
+
+fn web_address(field: &Field<'_>, example: &str) -> Result<String, ConfigError> {
     let text = field.text()?.trim_end_matches('/');
     let rest = text
         .strip_prefix("https://")
@@ -122,8 +155,8 @@ fn public_url(top: &Section<'_>, listen: SocketAddr) -> Result<String, ConfigErr
     });
     if !good {
         return Err(field.error_help(
-            "`public_url` is not a web address",
-            "write \"https://deploy.example.com\"",
+            format!("`{}` is not a web address", field.label()),
+            format!("write \"{example}\""),
         ));
     }
     Ok(text.to_owned())

@@ -5,10 +5,14 @@ use super::owner;
 use super::place::Sight;
 use super::run::Run;
 use crate::domain::Step;
+use crate::report;
 use crate::service::{Job, JobEnd, JobExit};
 use crate::system::limits::{Limits, machine_memory};
 use crate::system::{files, users};
 use std::time::Duration;
+
+/// Where a command that traces itself finds the span that it is a part of (W3C Trace Context).
+const TRACEPARENT: &str = "TRACEPARENT";
 
 /// Runs one of the recipe's commands to its end; gives the last lines that it printed.
 pub async fn command(
@@ -23,10 +27,17 @@ pub async fn command(
     let logs = run.tools.logs(run.id());
     files::create_dir(&logs, 0o750)?;
     let limits = run.env.limits;
+    let mut env = place.environment(sight);
+    if run.tools.server.traces.is_some() {
+        let server = &run.tools.server.public_url;
+        let parent = report::traceparent(server, &run.deployment, step);
+        env.retain(|(name, _)| name != TRACEPARENT);
+        env.push((TRACEPARENT.to_owned(), parent));
+    }
     let job = Job {
         command: line.to_owned(),
         cwd: place.app_dir(),
-        env: place.environment(sight),
+        env,
         log: logs.join(format!("{step}.log")),
         deadline,
         low_priority: sight == Sight::Build,
@@ -69,7 +80,7 @@ fn judge(run: &Run<'_>, step: Step, line: &str, end: JobEnd) -> Result<Vec<Strin
         JobExit::DeadlinePassed(deadline) => format!(
             "`{}` did not end within {} and was killed with everything it had started",
             shown(line),
-            crate::report::duration(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX))
+            report::duration(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX))
         ),
         JobExit::Cancelled => {
             return Err(Stop::Cancelled(run.cancel.pulled().unwrap_or_default()));

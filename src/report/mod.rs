@@ -3,7 +3,7 @@
 //! In reading order: `wording` is what the pusher's terminal shows; `news` are the facts of one turn, `message` puts them
 //! into words once, `escape` makes them harmless for each place; `audience` is who hears what, `target` whom that is;
 //! `forges`, `chats`, `mail` and `webhook` are the places, `wire` how they are spoken to, `memory` what they were told, `ping`
-//! how the server is asked whether forges reach it.
+//! how the server is asked whether forges reach it, `otlp` a deployment as a trace.
 
 mod audience;
 mod chats;
@@ -16,6 +16,7 @@ mod memory;
 mod message;
 mod moments;
 mod news;
+mod otlp;
 mod ping;
 mod tame;
 mod target;
@@ -30,6 +31,7 @@ pub use example::example;
 pub use memory::Memory;
 pub use moments::{ago, span};
 pub use news::{COMMITS, Changes, News, Outcome, StepTold};
+pub use otlp::{Collector, traceparent};
 pub use ping::ping;
 pub use tame::{Tamer, one_line};
 pub use target::{Target, targets};

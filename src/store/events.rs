@@ -1,7 +1,7 @@
 //! The table of events: what happened, in order. Only the journal writes here.
 
 use super::{StoreError, from_json, to_json};
-use crate::domain::{DeploymentId, Event, Record};
+use crate::domain::{DeploymentId, EnvId, Event, Record};
 use rusqlite::{Connection, params};
 
 /// Adds an event and gives it back with its place in the order.
@@ -37,6 +37,37 @@ pub fn since(connection: &Connection, seq: i64) -> Result<Vec<Record>, StoreErro
     let sql =
         "SELECT seq, deployment, at_ms, body FROM events WHERE seq > ?1 ORDER BY seq LIMIT 1000";
     select(connection, sql, params![seq])
+}
+
+/// The same with each event's environment and when its deployment was made.
+pub fn with_environment(
+    connection: &Connection,
+    seq: i64,
+) -> Result<Vec<(EnvId, i64, Record)>, StoreError> {
+    let sql = "SELECT env, created_ms, seq, deployment, at_ms, events.body FROM events \
+               JOIN deployments ON deployments.id = deployment WHERE seq > ?1 ORDER BY seq LIMIT 1000";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([seq], |row| {
+        let record = (row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
+        Ok((row.get(0)?, row.get(1)?, record))
+    })?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (env, created_ms, (seq, deployment, at_ms, body)): (String, _, (_, _, _, String)) =
+            row?;
+        let env = env
+            .parse()
+            .map_err(|_| StoreError::Content(format!("`{env}` is no environment")))?;
+        let event = from_json(&body)?;
+        let record = Record {
+            seq,
+            deployment,
+            at_ms,
+            event,
+        };
+        found.push((env, created_ms, record));
+    }
+    Ok(found)
 }
 
 fn select(

@@ -21,7 +21,9 @@ use crate::system::users;
 use crate::worker::Worker;
 use axum::routing::get;
 use axum::{Extension, Router};
+use std::sync::Arc;
 use tokio::net::UnixStream;
+use tokio::sync::Mutex;
 
 /// Everything that is answered on the TCP address.
 pub fn outside(worker: &Worker) -> Router<Worker> {
@@ -30,6 +32,7 @@ pub fn outside(worker: &Worker) -> Router<Worker> {
         .route("/metrics", get(metrics::metrics))
         .merge(page::routes())
         .nest("/api/v1", api::outside(worker))
+        .layer(Extension(Arc::<Mutex<metrics::Tally>>::default()))
         .layer(Extension(attempts::Attempts::default()))
 }
 

@@ -14,6 +14,7 @@ mod hearing_mail;
 mod once;
 mod patience;
 mod rights;
+mod traces;
 
 use crate::harness::{App, Teal, TealPlan, redact};
 

@@ -41,8 +41,12 @@ pub(super) fn head(view: &View<'_>, columns: usize) -> Line {
         builds.slots
     );
     let time: String = clock::local(view.now_ms).chars().skip(11).collect();
-    let gap = columns.saturating_sub(measure_text_width(&left) + time.len());
-    cell(Tone::Quiet, format!("{left}{:gap$}{time}", ""))
+    let taken = measure_text_width(&left) + time.len();
+    match columns.checked_sub(taken).filter(|gap| *gap > 1) {
+        Some(gap) => cell(Tone::Quiet, format!("{left}{:gap$}{time}", "")),
+        // A narrow terminal has a clock elsewhere.
+        None => cell(Tone::Quiet, left),
+    }
 }
 
 /// All that is below the head.

@@ -55,7 +55,7 @@ fn unknown_keys_name_the_nearest_right_one() {
     teal.toml:1:1: unknown key `a�[31m`
       |
     1 | "a\u001b[31m" = …
-      | ^^^^^^^^^^^^^ known here: state_dir, apps_dir, listen, public_url, public_page, ssh_host, build_slots, reconcile, proxy, apps, people, notify
+      | ^^^^^^^^^^^^^ known here: state_dir, apps_dir, listen, public_url, public_page, ssh_host, build_slots, reconcile, log, traces, proxy, apps, people, notify
     "#);
 }
 
@@ -236,4 +236,20 @@ fn names_and_refs_are_checked() {
     ] {
         wrong_env(&format!("branch = \"{bad}\""));
     }
+}
+
+#[test]
+fn a_log_of_an_unknown_kind_and_traces_without_an_address_are_refused() {
+    let log = wrong("log = \"xml\"");
+    assert!(
+        log.contains("teal.toml:1:7") && log.contains("json"),
+        "{log}"
+    );
+    let nowhere = wrong("traces = { }");
+    assert!(nowhere.contains("`traces` needs `url`"), "{nowhere}");
+    assert!(nowhere.contains("http://127.0.0.1:4318"), "{nowhere}");
+    let odd = wrong("traces = { url = \"collector\" }");
+    assert!(odd.contains("is not a web address"), "{odd}");
+    let bare = wrong("traces = { url = \"http://c\", token = \"s3cret\" }");
+    assert!(!bare.contains("s3cret"), "{bare}");
 }

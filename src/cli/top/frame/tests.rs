@@ -96,7 +96,10 @@ fn a_glance_shows_what_serves_its_traffic_what_runs_and_who_was_not_told() {
         now_ms: NOW,
     };
     let head = head(&view, 80).text;
-    assert!(head.starts_with("Teal 0.1.0 · 0 of 1 build slots in use  "), "{head}");
+    assert!(
+        head.starts_with("Teal 0.1.0 · 0 of 1 build slots in use  "),
+        "{head}"
+    );
     assert_eq!(measure_text_width(&head), 80);
     let lines: Vec<String> = body(&view, 80)
         .iter()
