@@ -1,7 +1,7 @@
 //! `teal top`: what serves and its traffic, once where nobody looks, and live on a real terminal.
 
 use crate::harness::{Outcome, Teal};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Runs a command on a terminal of 80 columns, waits for the words, makes the terminal narrower, waits for the next ones, and
 /// presses `q`.
@@ -92,6 +92,7 @@ fn a_step_that_runs_is_shown_with_how_long_it_took_before() {
     let mut push = app.git().command();
     let mut push = push
         .args(["push", "--quiet", "production", "main"])
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     teal.wait_for_waiting("build");

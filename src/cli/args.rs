@@ -506,4 +506,57 @@ mod tests {
         let error = parse("rolback production").unwrap_err();
         assert!(error.contains("'rollback'"), "{error}");
     }
+
+    /// The commands of a text that somebody would type: lines of shell blocks, and in guides what stands between backticks.
+    fn commands(text: &str, inline: bool) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut in_block = false;
+        for line in text.lines() {
+            if let Some(kind) = line.trim().strip_prefix("```") {
+                in_block = kind == "sh";
+            } else if in_block {
+                let line = line.split(" #").next().unwrap_or_default();
+                found.extend(line.split("&&").map(str::to_owned));
+            } else if inline {
+                found.extend(line.split('`').skip(1).step_by(2).map(str::to_owned));
+            }
+        }
+        let typed = |command: String| {
+            let command = command.split(" | ").next().unwrap_or_default().trim();
+            let command = command
+                .trim_start_matches("sudo ")
+                .trim_start_matches("-u teal ");
+            command.strip_prefix("teal ").map(str::to_owned)
+        };
+        found.into_iter().filter_map(typed).collect()
+    }
+
+    #[test]
+    fn every_command_that_the_guides_show_can_be_typed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guides");
+        let mut texts = vec![(include_str!("../../README.md").to_owned(), false)];
+        for guide in std::fs::read_dir(folder).unwrap() {
+            texts.push((
+                std::fs::read_to_string(guide.unwrap().path()).unwrap(),
+                true,
+            ));
+        }
+        let mut seen = 0;
+        for (text, inline) in texts {
+            for command in commands(&text, inline) {
+                if command.starts_with("static") {
+                    continue;
+                }
+                let words = std::iter::once("teal").chain(command.split_whitespace());
+                let wrong = Cli::try_parse_from(words).err();
+                // What is only named need not be complete.
+                let lacking = clap::error::ErrorKind::MissingRequiredArgument;
+                if let Some(error) = wrong.filter(|error| !inline || error.kind() != lacking) {
+                    panic!("teal {command}: {error}");
+                }
+                seen += 1;
+            }
+        }
+        assert!(seen > 25, "{seen}");
+    }
 }

@@ -3,6 +3,7 @@
 mod detect;
 mod detect_node;
 mod detect_python;
+mod guides;
 mod hostile;
 mod people;
 mod recipe;
