@@ -460,3 +460,21 @@ fn the_trace_of_a_deployment_tells_teal_and_the_app_apart() {
     );
     ended(2, teal.cli(["logs", "production", "--timing"]));
 }
+
+#[test]
+fn the_log_of_a_worker_is_asked_for_by_its_name() {
+    let teal = Teal::shop();
+    let app = teal.client("shop");
+    app.recipe("[run]\nweb = \"exec python3 -u app.py\"\nmailer = \"echo a mailer speaks; exec sleep 1000\"");
+    app.git().commit("with a mailer");
+    push(&app);
+    wait_until(LONG, "the mailer has spoken", || {
+        let said = ended(0, teal.cli(["logs", "production", "--process", "mailer"]));
+        said.contains("a mailer speaks")
+    });
+    let web = ended(0, teal.cli(["logs", "production"]));
+    assert!(!web.contains("a mailer speaks"), "{web}");
+    let odd = ended(2, teal.cli(["logs", "production", "--process", "../x"]));
+    assert!(odd.contains("is no process"), "{odd}");
+    ended(2, teal.cli(["logs", "1", "--process", "mailer"]));
+}

@@ -161,6 +161,9 @@ pub(super) struct Logs {
     /// Only this step of the deployment: `build`, `service`
     #[arg(long, value_name = "STEP")]
     pub step: Option<String>,
+    /// Only this process of the environment: `mailer`, `mailer.1` [default: web]
+    #[arg(long, value_name = "PROCESS", conflicts_with = "step")]
+    pub process: Option<String>,
     /// Where the time of the deployment went, step by step
     #[arg(long, conflicts_with_all = ["follow", "step"])]
     pub timing: bool,

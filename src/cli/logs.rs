@@ -20,6 +20,13 @@ pub(super) async fn run(
     let option = if args.timing { "--timing" } else { "--step" };
     let follow = args.follow.then_some("true");
     match args.of.parse::<DeploymentId>() {
+        Ok(_) if args.process.is_some() => Err(CliError::usage(
+            "`--process` is about an environment, and this is a deployment",
+            format!(
+                "teal logs {} --step service shows what its service prints",
+                args.of
+            ),
+        )),
         Ok(id) if args.timing => timing::run(client, id, args.svg, screen).await,
         Ok(id) => of_deployment(client, id, args.step.as_deref(), follow, screen).await,
         Err(_) if args.step.is_some() || args.timing => Err(CliError::usage(
@@ -32,10 +39,19 @@ pub(super) async fn run(
         Err(_) => {
             let [env, app] = named(which);
             let output = client
-                .stream("logs", &[env, app, ("follow", follow)])
+                .stream(
+                    "logs",
+                    &[
+                        env,
+                        app,
+                        ("process", args.process.as_deref()),
+                        ("follow", follow),
+                    ],
+                )
                 .await?;
             if !show(output, screen).await? {
-                screen.aside("the service has printed nothing yet");
+                let process = args.process.as_deref().unwrap_or("the service");
+                screen.aside(&format!("{process} has printed nothing yet"));
             }
             Ok(Code::Done)
         }

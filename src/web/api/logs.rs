@@ -13,6 +13,8 @@ use std::path::PathBuf;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
+/// The process that answers requests.
+const WEB: &str = "web";
 /// How much of a service's log is shown before it is followed.
 const RECENT: u64 = 64 * 1024;
 
@@ -174,6 +176,8 @@ async fn copy(file: &mut File, lines: &mut Lines) -> Result<(), Gone> {
 pub(super) struct Followed {
     #[serde(flatten)]
     which: Which,
+    /// Which of its processes, as `teal status` names them; absent: `web`.
+    process: Option<String>,
     #[serde(default)]
     follow: bool,
 }
@@ -186,6 +190,7 @@ pub(super) async fn of_environment(
 ) -> Result<Response, Refusal> {
     let env = pick(worker.tools(), &asked.which)?;
     need(&peer, &env, Role::Look)?;
+    let log = log_of_process(asked.process.as_deref().unwrap_or(WEB))?;
     Ok(answer(
         "text/plain; charset=utf-8",
         move |lines| async move {
@@ -204,7 +209,7 @@ pub(super) async fn of_environment(
                     .map_err(|_| Gone)?;
                 if standing.active != shown {
                     shown = standing.active;
-                    file = open_recent(&worker, &env, shown).await;
+                    file = open_recent(&worker, &env, shown, &log).await;
                 }
                 if let Some(file) = &mut file {
                     copy(file, &mut lines).await?;
@@ -218,17 +223,42 @@ pub(super) async fn of_environment(
     ))
 }
 
+/// What the log of a process is called behind its color: `web`, `mailer`, or with a number `mailer.1`.
+fn log_of_process(process: &str) -> Result<String, Refusal> {
+    let (name, number) = match process.split_once('.') {
+        Some((name, number)) => (name, number.parse::<u16>().ok()),
+        None => (process, Some(0)),
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let number = number.filter(|_| !name.is_empty() && name.chars().all(plain));
+    let Some(number) = number else {
+        let shown: String = process
+            .chars()
+            .take(40)
+            .flat_map(char::escape_debug)
+            .collect();
+        return Err(Refusal::mistake(format!("`{shown}` is no process"))
+            .next("teal status <env> names those that run: web, mailer, mailer.1"));
+    };
+    let name = if name == WEB { "service" } else { name };
+    Ok(match number {
+        0 => name.to_owned(),
+        number => format!("{name}-{}", u32::from(number) + 1),
+    })
+}
+
 async fn open_recent(
     worker: &Worker,
     env: &crate::domain::EnvId,
     color: Option<crate::domain::Color>,
+    log: &str,
 ) -> Option<File> {
     let (_, env) = worker.tools().environment(env)?;
     let path = worker
         .tools()
         .slots(env)
         .shared()
-        .join(format!("{}-service.log", color?));
+        .join(format!("{}-{log}.log", color?));
     let mut file = open(path).await.ok()?;
     let length = file.metadata().await.ok()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(RECENT)))
@@ -245,4 +275,21 @@ async fn open(path: impl AsRef<std::path::Path>) -> std::io::Result<File> {
         .custom_flags(NO_LINK)
         .open(path)
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_named_as_status_names_it_and_is_never_a_path() {
+        let of = |process| log_of_process(process).ok();
+        assert_eq!(of("web").as_deref(), Some("service"));
+        assert_eq!(of("web.1").as_deref(), Some("service-2"));
+        assert_eq!(of("mailer").as_deref(), Some("mailer"));
+        assert_eq!(of("mailer.2").as_deref(), Some("mailer-3"));
+        for wrong in ["", "../x", "a/b", "mailer.", "mailer.x", ".0", "a.1.2"] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+    }
 }
