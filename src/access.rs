@@ -120,7 +120,7 @@ impl Access {
         Err(AccessError::Denied {
             who: actor.name().to_owned(),
             what: act.to(env),
-            why: people.why_not(allow, actor, env),
+            why: people.why_not(allow, actor, act, env),
         })
     }
 

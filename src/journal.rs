@@ -275,7 +275,8 @@ impl Entry<'_> {
         let now = clock::now_ms();
         deployment.state = to;
         match to {
-            State::Running => deployment.started_ms = Some(now),
+            // One that was approved goes on: it began before.
+            State::Running => deployment.started_ms = deployment.started_ms.or(Some(now)),
             State::Observing => deployment.switched_ms = Some(now),
             _ if to.is_final() => deployment.ended_ms = Some(now),
             _ => {}

@@ -39,9 +39,13 @@ pub mod access;
 
 pub mod holds;
 
+pub mod approvals;
+
 pub mod queue;
 
 pub mod pipeline;
+
+pub mod changes;
 
 pub mod caretaker;
 pub mod cutover;

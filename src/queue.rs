@@ -13,7 +13,7 @@ use crate::holds::{self, Hold};
 use crate::journal::{Entry, Journal, JournalError};
 use crate::store::{deployments, environments, pushes, tips};
 use crate::system::clock;
-use std::mem::discriminant;
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -79,6 +79,7 @@ impl Wish {
             color: None,
             env_digest: None,
             restore_point: None,
+            approval: None,
             retry_of: self.retry_of,
             created_ms: now,
             started_ms: None,
@@ -334,7 +335,7 @@ fn enqueue(entry: &mut Entry, server: &Server, wish: Wish) -> Result<Queued, Jou
         }
         return Ok(Queued { id: same.id, env });
     }
-    let kind = discriminant(&wish.kind);
+    let (kind, made_here) = (discriminant(&wish.kind), wish.kind.is_made_here());
     let mut deployment = wish.into_deployment(clock::now_ms());
     if hold.is_some() {
         deployment.state = State::Waiting;
@@ -344,24 +345,35 @@ fn enqueue(entry: &mut Entry, server: &Server, wish: Wish) -> Result<Queued, Jou
     if let Some(text) = over {
         entry.tell(id, Event::Note { text })?;
     }
-    if !waits
-        && let Some(busy) = open
-            .iter()
-            .find(|open| !open.state.can_become(State::Superseded))
-    {
+    let gives_way = |open: &Deployment| gives_way(open, &kind, made_here);
+    let before = |open: &&Deployment| !gives_way(open) && has_begun(open.state);
+    if !waits && let Some(busy) = open.iter().find(before) {
         let text = format!(
             "waits for deployment {} of {env}, which is {}",
-            busy.id, busy.state
+            busy.id,
+            busy.state.phrase()
         );
         entry.tell(id, Event::Note { text })?;
     }
     for older in open {
-        if older.state.can_become(State::Superseded) && discriminant(&older.kind) == kind {
+        if gives_way(&older) {
             let why = Some(format!("superseded by deployment {id}"));
             entry.move_to(older.id, State::Superseded, why)?;
         }
     }
     Ok(Queued { id, env })
+}
+
+/// Whether a newer wish of that kind takes this one's place: it waits for the same, or it waits for somebody's yes to a
+/// release that would be replaced at once.
+fn gives_way(open: &Deployment, kind: &Discriminant<Kind>, made_here: bool) -> bool {
+    let same = discriminant(&open.kind) == *kind;
+    let replaced = open.state == State::Approval && made_here;
+    open.state.can_become(State::Superseded) && (same || replaced)
+}
+
+fn has_begun(state: State) -> bool {
+    !matches!(state, State::Waiting | State::Queued)
 }
 
 /// What holds the wish back, or, where it was asked to go live all the same, the words that are kept about that.
@@ -394,5 +406,8 @@ fn is_same(open: &Deployment, wish: &Wish) -> bool {
         && !wish.redeploy
         && open.mode == wish.mode
         && open.skip_tests == wish.skip_tests
-        && matches!(open.state, State::Waiting | State::Queued | State::Running)
+        && matches!(
+            open.state,
+            State::Waiting | State::Queued | State::Running | State::Approval
+        )
 }

@@ -17,6 +17,8 @@ pub enum Verdict {
     Leave,
     /// Its release serves: it is observed to its end.
     Observe,
+    /// Its release is built and probed: it goes on waiting for its approval.
+    Wait,
     /// It had not switched: it ended as interrupted and is tried again.
     Retry,
     /// It had not switched, and was tried often enough.
@@ -48,10 +50,9 @@ impl Next {
 pub fn decide(state: State, attempts: u32) -> Verdict {
     match state {
         State::Observing => Verdict::Observe,
-        State::Running | State::Approval | State::Switching if attempts < ATTEMPTS => {
-            Verdict::Retry
-        }
-        State::Running | State::Approval | State::Switching => Verdict::SetAside,
+        State::Approval => Verdict::Wait,
+        State::Running | State::Switching if attempts < ATTEMPTS => Verdict::Retry,
+        State::Running | State::Switching => Verdict::SetAside,
         _ => Verdict::Leave,
     }
 }
@@ -62,13 +63,14 @@ pub async fn left_behind(tools: &Tools) -> Result<Vec<Deployment>, StoreError> {
     store.read(|c| deployments::open(c, None)).await
 }
 
-/// Puts every environment in order; gives back the deployments that have to be observed to their end.
+/// Puts every environment in order; gives back the deployments that go on where they were: those that have to be observed
+/// to their end, and those that wait for their approval.
 pub async fn recover(
     tools: &Tools,
     queue: &Queue,
     open: Vec<Deployment>,
 ) -> Result<Vec<Deployment>, String> {
-    let mut observed = Vec::new();
+    let mut resumed = Vec::new();
     let mut undone = Vec::new();
     let overtaken: Vec<EnvId> = open
         .iter()
@@ -83,15 +85,16 @@ pub async fn recover(
                 drop_it(tools, &deployment).await?
             }
             Verdict::Leave => {}
-            Verdict::Observe => observed.push(deployment),
-            Verdict::Retry if was_rejected(tools, &deployment) => {
+            Verdict::Observe => resumed.push(deployment),
+            Verdict::Retry | Verdict::Wait if was_rejected(tools, &deployment) => {
                 undone.push((deployment, Next::Rejected));
             }
+            Verdict::Wait if can_go_on(tools, &deployment).await? => resumed.push(deployment),
             // The newest push wins, also over one that was interrupted.
             Verdict::Retry if overtaken.contains(&deployment.env) => {
                 undone.push((deployment, Next::Newer));
             }
-            Verdict::Retry => undone.push((deployment, Next::Again)),
+            Verdict::Retry | Verdict::Wait => undone.push((deployment, Next::Again)),
             Verdict::SetAside => undone.push((deployment, Next::SetAside)),
         }
     }
@@ -106,7 +109,12 @@ pub async fn recover(
         }
     }
     uphold_all(tools).await;
-    Ok(observed)
+    Ok(resumed)
+}
+
+async fn can_go_on(tools: &Tools, deployment: &Deployment) -> Result<bool, String> {
+    let found = pipeline::can_go_on(tools, deployment).await;
+    found.map_err(|e| e.to_string())
 }
 
 /// Ends one deployment whose journal could not be written while it ran.
@@ -121,7 +129,7 @@ pub async fn put_in_order(tools: &Tools, id: DeploymentId) -> Result<(), String>
         Verdict::Observe => pipeline::resume(tools, id, pipeline::Cancel::default())
             .await
             .map_err(|e| e.to_string()),
-        Verdict::Retry | Verdict::SetAside => {
+        Verdict::Retry | Verdict::Wait | Verdict::SetAside => {
             clear(tools, &deployment).await?;
             set_aside(tools, &deployment).await
         }
@@ -132,13 +140,15 @@ async fn attempts(tools: &Tools, deployment: &Deployment) -> Result<u32, String>
     let mut count = 1;
     let mut earlier = deployment.retry_of;
     while let Some(id) = earlier {
-        count += 1;
-        earlier = tools
-            .journal
-            .deployment(id)
-            .await
-            .map_err(|e| e.to_string())?
-            .retry_of;
+        let tried = tools.journal.deployment(id).await;
+        let tried = tried.map_err(|e| e.to_string())?;
+        // One that only waited for its approval is not what ended the server.
+        let only_waited = tried
+            .approval
+            .as_ref()
+            .is_some_and(|asked| asked.answer.is_none());
+        count += u32::from(!only_waited);
+        earlier = tried.retry_of;
     }
     Ok(count)
 }
@@ -277,7 +287,8 @@ mod tests {
             (State::Running, 1, Verdict::Retry),
             (State::Running, 2, Verdict::Retry),
             (State::Running, 3, Verdict::SetAside),
-            (State::Approval, 1, Verdict::Retry),
+            (State::Approval, 1, Verdict::Wait),
+            (State::Approval, 3, Verdict::Wait),
             (State::Switching, 1, Verdict::Retry),
             (State::Switching, 3, Verdict::SetAside),
             (State::Observing, 3, Verdict::Observe),

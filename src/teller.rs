@@ -55,7 +55,8 @@ fn write(tools: &Tools, deployment: &Deployment, record: &Record) {
         record.event,
         Event::State {
             to: State::Running,
-            ..
+            // One that was approved goes on: it began before.
+            why: None,
         }
     ) {
         lines.push(report::headline(deployment, subject().as_deref()));

@@ -52,7 +52,7 @@ struct Running {
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// It has ended.
-    #[error("deployment {0} is {1}: there is nothing to cancel")]
+    #[error("deployment {0} is {state}: there is nothing to cancel", state = .1.phrase())]
     Over(DeploymentId, State),
     /// Nothing was deployed yet.
     #[error("{0} serves nothing yet: there is nothing to go back from")]

@@ -13,6 +13,7 @@
 )]
 mod harness;
 
+mod approval;
 mod apps;
 mod backups;
 mod bad_services;

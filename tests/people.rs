@@ -9,7 +9,7 @@ use std::process::Command;
 const HOST: &str = "production.shop.test";
 
 /// Who these tests run as.
-fn me() -> String {
+pub fn me() -> String {
     Outcome::of(Command::new("id").arg("-un"))
         .ok()
         .trim()

@@ -57,6 +57,10 @@ pub(super) enum Command {
     Backups(Backups),
     /// Stop a deployment that waits or runs
     Cancel(Cancel),
+    /// Say yes to a deployment that waits for it: it goes live
+    Approve(Answer),
+    /// Say no to a deployment that waits for a yes: it ends, and what serves goes on
+    Reject(Answer),
     /// Start the release that serves once more, without losing a request
     Restart(Follow),
     /// The app's own configuration
@@ -214,6 +218,15 @@ pub(super) struct Promote {
 pub(super) struct Cancel {
     /// The deployment's number
     pub deployment: DeploymentId,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Answer {
+    /// The deployment's number
+    pub deployment: DeploymentId,
+    /// In what words; whoever pushed reads them
+    #[arg(long, short, value_name = "WHY")]
+    pub message: Option<String>,
 }
 
 #[derive(Debug, Args)]

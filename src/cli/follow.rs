@@ -47,6 +47,7 @@ async fn follow(client: &Client, id: DeploymentId, screen: &mut Screen) -> Resul
     };
     story.live.end();
     Ok(match ended? {
+        _ if story.is_rejected => Code::Refused,
         // What is held back goes on by itself; nobody has to wait for it here.
         State::Live | State::Waiting => Code::Done,
         _ => Code::Failed,
@@ -105,6 +106,8 @@ struct Story {
     url: String,
     is_introduced: bool,
     last_seq: i64,
+    /// Whether somebody said no to it.
+    is_rejected: bool,
     /// How many lines the server has sent.
     heard: u64,
     live: Live,
@@ -117,6 +120,7 @@ impl Story {
             url: String::new(),
             is_introduced: false,
             last_seq: 0,
+            is_rejected: false,
             heard: 0,
             live: Live::default(),
         }
@@ -125,6 +129,11 @@ impl Story {
     /// Tells what is new; the state in which it ended, once it has.
     fn tell(&mut self, told: Told, screen: &mut Screen) -> Result<Option<State>, CliError> {
         self.heard += 1;
+        if let Told::Ended(deployment) = &told {
+            let answer = deployment.approval.as_ref();
+            let answer = answer.and_then(|asked| asked.answer.as_ref());
+            self.is_rejected = answer.is_some_and(|one| !one.approved && one.by.is_some());
+        }
         if screen.json {
             return self.pass_on(told, screen);
         }
@@ -210,6 +219,15 @@ impl Story {
         for line in report::line(&record.event) {
             self.live.say(screen, &line);
         }
+        if matches!(
+            &record.event,
+            Event::State {
+                to: State::Approval,
+                ..
+            }
+        ) {
+            self.live.say(screen, &report::how_to_answer(self.id));
+        }
     }
 
     /// Shows what is waited for before the first step.
@@ -264,6 +282,7 @@ mod tests {
             subject: Some("Fix the login form".to_owned()),
             url: "https://arq-ai.ru".to_owned(),
             page: "http://127.0.0.1:9000/deployments/42".to_owned(),
+            changes: None,
             events,
         }))
     }

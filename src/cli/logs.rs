@@ -5,7 +5,7 @@ use super::client::{Client, Stream, named};
 use super::failure::{CliError, Code};
 use super::screen::Screen;
 use super::timing;
-use crate::domain::DeploymentId;
+use crate::domain::{DeploymentId, State};
 use crate::report;
 use crate::report::Tamer;
 use crate::web::types::{DeploymentShown, Which};
@@ -97,6 +97,12 @@ fn end(shown: &DeploymentShown, screen: &mut Screen) {
     let deployment = &shown.deployment;
     let failure = deployment.failure.iter().flat_map(report::failure_report);
     failure.for_each(|line| screen.line(&line));
+    if let (State::Approval, Some(asked)) = (deployment.state, &deployment.approval) {
+        screen.say(format!("  waiting for approval: {}", report::asks(asked)));
+        let brings = shown.changes.iter().flat_map(report::brings);
+        brings.for_each(|line| screen.line(&line));
+        screen.line(&report::how_to_answer(deployment.id));
+    }
     if deployment.state.is_final() {
         screen.line(&report::ending(deployment, &shown.url));
     }

@@ -19,6 +19,7 @@ mod screen;
 mod table;
 mod until;
 
+mod approve;
 mod audit;
 mod backups;
 mod cancel;
@@ -114,6 +115,8 @@ async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, Cl
         }
         Command::Backups(args) => backups::run(client, &which(&args.env), screen).await,
         Command::Cancel(args) => cancel::run(client, args.deployment, screen).await,
+        Command::Approve(args) => approve::run(client, args, true, screen).await,
+        Command::Reject(args) => approve::run(client, args, false, screen).await,
         Command::Restart(args) => restart::run(client, which(&args.env), args, screen).await,
         Command::Env(args) => env::run(client, &args.command, cli.app.as_deref(), screen).await,
         Command::Maintenance(args) => {

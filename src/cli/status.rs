@@ -133,7 +133,7 @@ pub(super) fn running(deployment: &Deployment, builds: &Builds, now_ms: i64) -> 
     let line = plain(format!(
         "  {} is {}: {} of {} by {}, for {}",
         deployment.id,
-        deployment.state,
+        deployment.state.phrase(),
         deployment.commit.short(),
         what(deployment),
         one_line(&deployment.by, 20),

@@ -56,6 +56,6 @@ pub use recipe::{Health, OnSwitch, Origin, Process, Recipe, Steps, Timeouts};
 pub use repo_view::{Entry, RepoView};
 pub use secret::Secret;
 pub use server::{
-    App, Contact, Credentials, Environment, EnvironmentLimits, Forge, LogFormat, OnPush, Ports,
-    RefRule, Server, Traces,
+    App, Approval, Contact, Credentials, Environment, EnvironmentLimits, Forge, LogFormat, OnPush,
+    Ports, RefRule, Server, Traces,
 };

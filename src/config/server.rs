@@ -236,12 +236,23 @@ pub struct Environment {
     pub reconcile: Duration,
     /// The hours in which pushes go live; absent: always.
     pub deploy_hours: Option<DeployHours>,
+    /// Whose yes a release needs before it may serve; absent: nobody's.
+    pub approval: Option<Approval>,
     /// Who may change what serves here; absent: whoever can push, and whoever may command the server.
     pub allow: Option<Grants>,
     /// What the app's commands and services may take of the machine.
     pub limits: EnvironmentLimits,
     /// The user that the app's commands and services run as; absent: the server's own.
     pub run_as: Option<String>,
+}
+
+/// Whose yes a release needs before it may serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// Who may say it.
+    pub by: Grants,
+    /// How long it is waited for.
+    pub timeout: Duration,
 }
 
 /// What an environment's commands and services may take of the machine.

@@ -3,7 +3,7 @@
 use super::document::Rules;
 
 /// Keys that the format foresees and this version does not carry out. Taking them silently would feel safe and be unsafe.
-const FORESEEN: &[&str] = &["after", "approval"];
+const FORESEEN: &[&str] = &["after"];
 
 /// Every table with its keys, to tell where a misplaced key belongs.
 const PLACES: &[(&str, &[&str])] = &[
@@ -121,6 +121,7 @@ pub(super) const ENVIRONMENT: Rules = Rules {
         "backups_size",
         "reconcile",
         "deploy_hours",
+        "approval",
         "allow",
         "run_as",
         "limits",
@@ -133,6 +134,12 @@ pub(super) const LIMITS: Rules = Rules {
     keys: &["memory", "build_memory", "processes", "log"],
     refused: |_| None,
     elsewhere: belongs,
+};
+
+pub(super) const APPROVAL: Rules = Rules {
+    keys: &["by", "timeout"],
+    refused: |_| None,
+    elsewhere: |_| None,
 };
 
 pub(super) const PORTS: Rules = Rules {

@@ -3,10 +3,10 @@
 use super::document::{Field, Section};
 use super::error::{ConfigError, shown};
 
-use super::server_keys::{ENVIRONMENT, LIMITS, PORTS};
+use super::server_keys::{APPROVAL, ENVIRONMENT, LIMITS, PORTS};
 use super::server_values::{duration_or, number_or, path_or, size};
 use super::typed_people::grants;
-use super::{Environment, EnvironmentLimits, OnPush, Ports, RefRule, refs, values};
+use super::{Approval, Environment, EnvironmentLimits, OnPush, Ports, RefRule, refs, values};
 use crate::domain::{AppName, DeployHours, EnvId, EnvName, Grants, Mode, People, Redirect};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -81,6 +81,10 @@ pub(super) fn environment<'a>(
             .get("deploy_hours")
             .map(|field| deploy_hours(&field))
             .transpose()?,
+        approval: section
+            .get("approval")
+            .map(|field| approval(&field, &inherited.people))
+            .transpose()?,
         allow: match section.get("allow") {
             Some(field) => Some(grants(&field, &inherited.people)?),
             None => allow.cloned(),
@@ -112,6 +116,28 @@ fn deploy_hours(field: &Field<'_>) -> Result<DeployHours, ConfigError> {
         .collect::<Result<_, _>>()?;
     DeployHours::parse(typed.iter().copied())
         .map_err(|(number, wrong)| items[number].error(format!("`deploy_hours` {wrong}")))
+}
+
+/// Two hours, unless it says otherwise: whoever pushed has gone home by then.
+fn approval(field: &Field<'_>, people: &People) -> Result<Approval, ConfigError> {
+    let table = field.table(&APPROVAL)?;
+    let Some(by) = table.get("by") else {
+        return Err(field.error_help(
+            "`approval` has no `by`",
+            "write `approval = { by = [\"group:release\"] }`",
+        ));
+    };
+    let timeout = duration_or(&table, "timeout", Duration::from_secs(2 * 3600))?;
+    if timeout.is_zero() {
+        return Err(field.error_help(
+            "nobody can say yes within no time",
+            "write how long it is waited for: `timeout = \"2h\"`",
+        ));
+    }
+    Ok(Approval {
+        by: grants(&by, people)?,
+        timeout,
+    })
 }
 
 fn limits(section: &Section<'_>) -> Result<EnvironmentLimits, ConfigError> {

@@ -1,4 +1,4 @@
-use super::{Color, CommitId, EnvId, Origin};
+use super::{Asked, Color, CommitId, EnvId, Origin};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -39,6 +39,9 @@ pub struct Deployment {
     pub restore_point: Option<String>,
     /// The interrupted deployment that this one tries again.
     pub retry_of: Option<DeploymentId>,
+    /// The yes that it waits for or waited for, where its environment wants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Asked>,
     /// When it was asked for, in milliseconds since the epoch.
     pub created_ms: i64,
     /// When it left the queue.
@@ -152,7 +155,7 @@ impl State {
             ),
             Approval => matches!(
                 next,
-                Switching | Failed | Superseded | Cancelled | Interrupted
+                Running | Failed | Superseded | Cancelled | Interrupted
             ),
             Switching => matches!(next, Observing | Failed | Cancelled | Interrupted),
             Observing => matches!(next, Live | RolledBack),
@@ -180,6 +183,15 @@ impl State {
             State::Superseded => "superseded",
             State::Cancelled => "cancelled",
             State::Interrupted => "interrupted",
+        }
+    }
+
+    /// The end of "deployment 42 is …".
+    pub fn phrase(self) -> &'static str {
+        match self {
+            State::Approval => "waiting for approval",
+            State::RolledBack => "rolled back",
+            other => other.as_str(),
         }
     }
 
@@ -221,6 +233,8 @@ pub enum Step {
     Start,
     /// Probes it until it is ready.
     Health,
+    /// Waits for somebody's yes, where the environment wants one.
+    Approval,
     /// The commit point.
     Switch,
     /// Watches the new release.
@@ -242,6 +256,7 @@ impl Step {
             Step::Migrate => "migrate",
             Step::Start => "start",
             Step::Health => "health",
+            Step::Approval => "approval",
             Step::Switch => "switch",
             Step::Observe => "observe",
         }

@@ -1,4 +1,4 @@
-use super::{Color, DeploymentId, Failure, Receipt, State, Step};
+use super::{Answer, Color, DeploymentId, Failure, Receipt, State, Step};
 use serde::{Deserialize, Serialize};
 
 /// Something that happened to a deployment. Events are journaled in order; everybody who shows or tells something
@@ -37,6 +37,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Spent::is_nothing")]
         spent: Spent,
     },
+    /// Somebody said yes or no to it, or nobody did in time.
+    Answered(Answer),
     /// The intent to move the traffic is durable; the route may change from now on.
     Switching {
         /// The color that served until now, if any.

@@ -3,6 +3,7 @@
 
 mod account;
 mod act;
+mod approval;
 mod color;
 mod deployment;
 mod event;
@@ -16,6 +17,7 @@ mod route;
 
 pub use account::{Account, Actor};
 pub use act::{Act, Audited, Verdict};
+pub use approval::{Answer, Asked};
 pub use color::Color;
 pub use deployment::{Deployment, DeploymentId, Failure, Kind, Mode, Receipt, State, Step};
 pub use event::{Event, Record, Spent, StepEnd};

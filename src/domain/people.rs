@@ -1,4 +1,4 @@
-use super::{Account, Actor, EnvId, GroupName, PersonName};
+use super::{Account, Act, Actor, EnvId, GroupName, PersonName};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -111,7 +111,7 @@ impl People {
     }
 
     /// What somebody who may not do something needs to know: who they are to Teal, and who may.
-    pub fn why_not(&self, grants: &Grants, actor: &Actor, env: &EnvId) -> String {
+    pub fn why_not(&self, grants: &Grants, actor: &Actor, act: Act, env: &EnvId) -> String {
         let who = match (&actor.person, actor.account.config_key()) {
             (Some(_), _) => format!("you are {actor}"),
             (None, Some(key)) => {
@@ -119,7 +119,10 @@ impl People {
             }
             (None, None) => format!("you are {actor}, which is no person of teal.toml"),
         };
-        format!("{who}; {env} is for {grants}")
+        match act {
+            Act::Approve => format!("{who}; deployments to {env} are approved by {grants}"),
+            _ => format!("{who}; {env} is for {grants}"),
+        }
     }
 }
 
@@ -194,7 +197,7 @@ mod tests {
         assert_eq!(named(&group), ["ada"]);
         assert_eq!(named(&bob), ["bob"]);
         let env = "shop/production".parse().unwrap();
-        let why = |account| people.why_not(&group, &people.whois(account), &env);
+        let why = |account| people.why_not(&group, &people.whois(account), Act::Deploy, &env);
         insta::assert_snapshot!(why(Account::Slack("U1".into())), @"you are bob, by the Slack user U1; shop/production is for group:release");
         insta::assert_snapshot!(why(Account::Unix("eve".into())), @"you are the unix user eve, which is in no person's `unix` in teal.toml; shop/production is for group:release");
         insta::assert_snapshot!(why(Account::User("eve".into())), @"you are the dashboard's user eve, which is no person of teal.toml; shop/production is for group:release");

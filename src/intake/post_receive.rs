@@ -1,7 +1,7 @@
 use super::hook_protocol::Line;
 use super::permits::Permits;
 use super::received::{Received, in_words, target};
-use super::watching::{say, watch};
+use super::watching::{Until, say, watch};
 use crate::access::AccessError;
 use crate::config::{Environment, OnPush};
 use crate::domain::Origin;
@@ -83,7 +83,7 @@ pub(super) async fn report(received: Received, mut lines: Lines) -> Result<(), G
         }
     }
     for queued in begun {
-        watch(&received.worker, queued.id, &mut lines).await?;
+        watch(&received.worker, queued.id, Until::ItWaits, &mut lines).await?;
     }
     lines.json(&Line::Done).await
 }

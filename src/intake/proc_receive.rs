@@ -2,7 +2,7 @@ use super::hook_protocol::{DEPLOY_REFS, Line, Update, Verdict};
 use super::planning::{plan, plan_for};
 use super::received::{Received, in_words};
 use super::verdict::{Judged, one_line, verdict};
-use super::watching::{say, watch};
+use super::watching::{Until, say, watch};
 use crate::config::Environment;
 use crate::domain::{CommitId, DeploymentId, Kind, Origin};
 use crate::landing::{Gate, LandingError};
@@ -225,6 +225,6 @@ async fn held(received: &Received, wish: &Wish) -> Option<String> {
 
 /// Tells a deployment to its end. A pusher who has gone away changes nothing: the verdict is still to be found.
 async fn follow(received: &Received, id: DeploymentId, lines: &mut Lines) -> Judged {
-    let _ = watch(&received.worker, id, lines).await;
+    let _ = watch(&received.worker, id, Until::TheEnd, lines).await;
     verdict(&received.worker, id).await
 }

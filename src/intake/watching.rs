@@ -1,6 +1,7 @@
 //! One deployment, told line by line to the terminal of whoever pushed it.
 
 use super::hook_protocol::{HEARTBEAT, Line};
+use crate::changes;
 use crate::domain::{DeploymentId, Event, Record, State, Step};
 use crate::report;
 use crate::web::stream::{Gone, Lines};
@@ -11,10 +12,20 @@ use tokio::time::{Instant, sleep_until};
 /// A step that takes longer than this is named while it runs.
 const LONG: Duration = Duration::from_secs(2);
 
-/// Tells a deployment from its first event to its end.
+/// How long somebody watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// To the end: what is waited for decides about the push.
+    TheEnd,
+    /// Until it is over, or waits for somebody's yes: the push has landed.
+    ItWaits,
+}
+
+/// Tells a deployment from its first event on.
 pub(super) async fn watch(
     worker: &Worker,
     id: DeploymentId,
+    until: Until,
     lines: &mut Lines,
 ) -> Result<(), Gone> {
     let tools = worker.tools();
@@ -43,6 +54,9 @@ pub(super) async fn watch(
                 over = records.is_empty();
                 for record in records {
                     over |= tell(&record, &mut running, lines).await?;
+                    if is_asked(worker, &record, lines).await? && until == Until::ItWaits {
+                        return say(lines, report::goes_on(id).text).await;
+                    }
                 }
             }
             () = sleep_until(long.unwrap_or(quiet)) => match running.take() {
@@ -69,6 +83,34 @@ async fn tell(
         say(lines, line.text).await?;
     }
     Ok(matches!(record.event, Event::State { to, .. } if State::is_final(to)))
+}
+
+/// Tells what a release that waits for a yes brings, and how the yes is said. Whether it still waits.
+async fn is_asked(worker: &Worker, record: &Record, lines: &mut Lines) -> Result<bool, Gone> {
+    let asks = |event: &Event| {
+        matches!(
+            event,
+            Event::State {
+                to: State::Approval,
+                ..
+            }
+        )
+    };
+    if !asks(&record.event) {
+        return Ok(false);
+    }
+    let tools = worker.tools();
+    let now = tools.journal.deployment(record.deployment).await;
+    let now = now.map_err(|_| Gone)?;
+    if now.state != State::Approval {
+        return Ok(false);
+    }
+    let changes = changes::of(tools, &now).await.map_err(|_| Gone)?;
+    for line in changes.iter().flat_map(report::brings) {
+        say(lines, line.text).await?;
+    }
+    say(lines, report::how_to_answer(now.id).text).await?;
+    Ok(true)
 }
 
 /// A line for the pusher's terminal.

@@ -1,32 +1,12 @@
 //! The facts of one turn, gathered when it is told: what is told late says what is known then.
 
-use crate::domain::{CommitId, Deployment, EnvId, Event, Moment, Record, State};
+use crate::changes;
+use crate::domain::{Deployment, EnvId, Event, Moment, Record, State};
 use crate::pipeline::Tools;
-use crate::report::{
-    self, COMMITS, Changes, Memory, News, Outcome, Refusal, StepTold, ending, headline,
-};
+use crate::report::{self, Memory, News, Outcome, Refusal, StepTold, ending, headline};
 use crate::store::outbox::Letter;
 use crate::store::{StoreError, deployments, events};
-use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// Files that say which versions of other people's code are used.
-const LOCKFILES: [&str; 14] = [
-    "package-lock.json",
-    "npm-shrinkwrap.json",
-    "pnpm-lock.yaml",
-    "yarn.lock",
-    "bun.lock",
-    "bun.lockb",
-    "Cargo.lock",
-    "go.sum",
-    "requirements.txt",
-    "uv.lock",
-    "poetry.lock",
-    "Pipfile.lock",
-    "Gemfile.lock",
-    "composer.lock",
-];
 
 /// What the memory of a target files its knowledge of an environment under.
 pub(super) fn environment(env: &EnvId) -> String {
@@ -61,10 +41,9 @@ pub(super) async fn news(
         let url = tools.url(&deployment.env);
         let subject = tools.subject(&deployment.env.app, &deployment.commit);
         let wrong = matches!(moment, Moment::Failed | Moment::RolledBack);
-        let changes = match wrong {
-            true => changes(&tools, &deployment, &earlier),
-            false => None,
-        };
+        let good = earlier.iter().find(|one| one.state == State::Live);
+        let good = good.filter(|_| wrong || deployment.state == State::Approval);
+        let changes = good.and_then(|good| changes::between(&tools, good, &deployment, &records));
         News {
             moment,
             story: story(&deployment, &records, subject.as_deref(), &url),
@@ -180,45 +159,4 @@ fn before(earlier: &[&Deployment]) -> Option<Outcome> {
         outcome.count += 1;
     }
     Some(outcome)
-}
-
-/// What differs from the last release that held. What cannot be found out is left out: telling does not fail for it.
-fn changes(tools: &Tools, deployment: &Deployment, earlier: &[&Deployment]) -> Option<Changes> {
-    let good = earlier.iter().find(|one| one.state == State::Live)?;
-    let app = tools.server.apps.get(&deployment.env.app)?;
-    let repo = tools.repo(app).ok()?;
-    let log = repo.log_between(Some(&good.commit), &deployment.commit, COMMITS + 1);
-    let log = log.unwrap_or_default();
-    let commit =
-        |id: &CommitId, subject: &str, author: &str| format!("{} {subject} ({author})", id.short());
-    let commits = log.iter().take(COMMITS);
-    let commits = commits.map(|info| commit(&info.id, &info.subject, &info.author));
-    let paths = repo.changed_paths(&good.commit, &deployment.commit);
-    let mut lockfiles = paths.unwrap_or_default();
-    lockfiles.retain(|path| {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        LOCKFILES.contains(&name)
-    });
-    Some(Changes {
-        since: good.id,
-        more: log.len() > COMMITS,
-        commits: commits.collect(),
-        lockfiles,
-        settings: settings(tools, deployment, good).unwrap_or_default(),
-    })
-}
-
-/// The names of the settings that differ; values are nobody's business.
-fn settings(tools: &Tools, deployment: &Deployment, good: &Deployment) -> Option<Vec<String>> {
-    let (new, old) = (deployment.env_digest.as_ref()?, good.env_digest.as_ref()?);
-    if new == old {
-        return None;
-    }
-    let versions = tools.variables(&deployment.env);
-    let (new, old) = (versions.load(new).ok()?, versions.load(old).ok()?);
-    let names: BTreeSet<&String> = new.values.keys().chain(old.values.keys()).collect();
-    let differ = names
-        .into_iter()
-        .filter(|name| new.values.get(*name) != old.values.get(*name));
-    Some(differ.cloned().collect())
 }

@@ -89,6 +89,17 @@ pub(super) async fn without_success(
             trouble.cause, second.cause
         );
     }
+    if run
+        .tools
+        .journal
+        .deployment(run.id())
+        .await?
+        .state
+        .is_final()
+    {
+        // A newer push took its place while it waited, and has said so.
+        return Ok(());
+    }
     let standing = run.tools.journal.standing(&run.env.id).await?;
     let untouched = if standing.active.is_some() && !switched {
         ", untouched"

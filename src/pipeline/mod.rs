@@ -1,5 +1,6 @@
 //! The recipe of steps. Every kind of deployment runs through here: what differs is which steps it needs.
 
+mod approval;
 mod backup;
 mod beside;
 mod build;
@@ -33,6 +34,7 @@ mod turns;
 mod vacate;
 mod why;
 
+pub use approval::can_go_on;
 pub use cancel::Cancel;
 pub use committed::{serving, uphold};
 pub use fetch::{remote, transfer};
@@ -51,13 +53,13 @@ use crate::store::environments;
 use outcome::Done;
 use std::time::Instant;
 
-/// The steps of a deployment, in order.
+/// The steps of a deployment, in order. Approval is asked for at one of its two places, where it is asked for at all.
 fn steps(run: &Run) -> &'static [Step] {
     use Step::*;
     match (&run.deployment.kind, run.way_back) {
         (Kind::Deploy | Kind::Promote { .. }, _) => &[
-            Fetch, Vacate, Checkout, Backup, Deps, Build, Test, Migrate, Start, Health, Switch,
-            Observe,
+            Fetch, Vacate, Checkout, Backup, Deps, Build, Test, Approval, Migrate, Start, Health,
+            Approval, Switch, Observe,
         ],
         (Kind::Restart, _) => &[Backup, Vacate, Restore, Start, Health, Switch, Observe],
         (Kind::Rollback { .. }, WayBack::Warm) => &[Switch, Observe],
@@ -81,12 +83,12 @@ pub async fn deploy(tools: &Tools, id: DeploymentId, cancel: Cancel) -> Result<(
         Ok(run) => run,
         Err(stop) => return end::before_the_first_step(tools, id, stop).await,
     };
-    for &step in steps(&run) {
-        let walked = walk(&mut run, step).await;
-        if !matches!(walked, Ok(Ok(()))) {
-            run.beside.let_go().await;
+    let steps = steps(&run);
+    for (nth, &step) in steps.iter().enumerate() {
+        if step == Step::Approval && !approval::is_asked_before(&run, steps.get(nth + 1)) {
+            continue;
         }
-        if let Err(stop) = walked? {
+        if let Err(stop) = go(&mut run, step).await? {
             return end::without_success(&run, step, stop).await;
         }
     }
@@ -94,17 +96,37 @@ pub async fn deploy(tools: &Tools, id: DeploymentId, cancel: Cancel) -> Result<(
     end::with_success(&run).await
 }
 
-/// Takes a deployment whose release serves already, and whose server stopped, to its end.
+/// One step, after whose failure nothing goes on beside it.
+async fn go(run: &mut Run<'_>, step: Step) -> Result<Result<(), Stop>, JournalError> {
+    let walked = walk(run, step).await;
+    if !matches!(walked, Ok(Ok(()))) {
+        run.beside.let_go().await;
+    }
+    walked
+}
+
+/// Takes a deployment whose release serves already, or waits for its approval, and whose server stopped, to its end.
 pub async fn resume(tools: &Tools, id: DeploymentId, cancel: Cancel) -> Result<(), JournalError> {
     let deployment = tools.journal.deployment(id).await?;
     let mut run = match Run::prepare(tools, deployment, cancel).await {
         Ok(run) => run,
         Err(stop) => return end::before_the_first_step(tools, id, stop).await,
     };
-    match walk(&mut run, Step::Observe).await? {
-        Ok(()) => end::with_success(&run).await,
-        Err(stop) => end::without_success(&run, Step::Observe, stop).await,
+    let left = match run.deployment.state {
+        State::Approval => approval::steps_left(&run).await,
+        _ => Ok(&[Step::Observe][..]),
+    };
+    let left = match left {
+        Ok(left) => left,
+        Err(stop) => return end::without_success(&run, Step::Approval, stop).await,
+    };
+    for &step in left {
+        if let Err(stop) = go(&mut run, step).await? {
+            return end::without_success(&run, step, stop).await;
+        }
     }
+    run.kept().await?;
+    end::with_success(&run).await
 }
 
 /// One step with its beginning and its end in the journal. Nothing is done because of these, so the disk is not waited for;
@@ -154,6 +176,7 @@ async fn take(run: &mut Run<'_>, step: Step) -> Result<Done, Stop> {
         Step::Migrate => migrate::migrate(run).await,
         Step::Start => start::start(run).await,
         Step::Health => health::health(run).await,
+        Step::Approval => approval::approval(run).await,
         Step::Switch => switch::switch(run).await,
         Step::Observe => observe::observe(run).await,
     }?;

@@ -3,6 +3,7 @@
 use super::outcome::{Done, Stop, Trouble};
 use super::processes::{self, WEB};
 use super::{Run, health};
+use crate::config::OnSwitch;
 use crate::service::{self, Service, probe_once};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,10 +14,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 const EVERY: Duration = Duration::from_secs(1);
 /// How many failed probes in a row it takes: one may be a hiccup.
 const PATIENCE: u32 = 3;
+/// When a process is watched here, in words.
+const WHEN: &str = "after the switch";
 
 /// One process that is watched.
 #[derive(Clone)]
-struct Watched {
+pub(super) struct Watched {
     name: String,
     service: Service,
     log: PathBuf,
@@ -25,21 +28,12 @@ struct Watched {
 pub(super) async fn observe(run: &mut Run<'_>) -> Result<Done, Stop> {
     let end = Instant::now() + run.env.observe;
     let recipe = run.recipe()?.clone();
-    let mut watched = Vec::new();
-    for (name, number) in processes::names(&recipe, |_, _| true) {
-        match processes::find(run.tools, &run.env.id, run.color, &name, number).await? {
-            Some(service) => {
-                let (log, _) = processes::files(&run.place()?, &name, number);
-                watched.push(Watched { name, service, log });
-            }
-            None => return Err(ended_before(run, &name, number)?.into()),
-        }
-    }
+    let watched = watched(run, WHEN, |_, _| true).await?;
     let told = AtomicBool::new(false);
     let probed = watched.iter().any(|process| process.name == WEB);
     tokio::select! {
         () = sleep_until(end) => {}
-        trouble = any_ends(&watched) => return Err(trouble.into()),
+        trouble = any_ends(&watched, WHEN) => return Err(trouble.into()),
         trouble = keeps_answering(run, &recipe), if probed => return Err(trouble.into()),
         why = run.cancel.wait() => return Err(Stop::Cancelled(why)),
         () = tell_cost(run, end, &told) => {}
@@ -50,13 +44,32 @@ pub(super) async fn observe(run: &mut Run<'_>) -> Result<Done, Stop> {
     Ok(Done::quietly())
 }
 
-/// A process that ended between the switch and the first look at it.
-fn ended_before(run: &Run<'_>, name: &str, number: u16) -> Result<Trouble, Stop> {
+/// The processes that `chosen` picks, all of which have to run; `when` says since when they are watched.
+pub(super) async fn watched(
+    run: &Run<'_>,
+    when: &str,
+    chosen: impl Fn(&str, OnSwitch) -> bool,
+) -> Result<Vec<Watched>, Stop> {
+    let mut watched = Vec::new();
+    for (name, number) in processes::names(run.recipe()?, chosen) {
+        match processes::find(run.tools, &run.env.id, run.color, &name, number).await? {
+            Some(service) => {
+                let (log, _) = processes::files(&run.place()?, &name, number);
+                watched.push(Watched { name, service, log });
+            }
+            None => return Err(ended_before(run, &name, number, when)?.into()),
+        }
+    }
+    Ok(watched)
+}
+
+/// A process that ended before it was first looked at.
+fn ended_before(run: &Run<'_>, name: &str, number: u16, when: &str) -> Result<Trouble, Stop> {
     let key = processes::key(&run.env.id, run.color, name, number);
     let last = run.tools.services.last(&key)?;
     let exit = last.and_then(|status| status.last.last().map(|ended| ended.exit.to_string()));
     let lines = processes::last_lines(&run.place()?, name, number);
-    Ok(gone(name, exit, lines))
+    Ok(gone(name, exit, lines, when))
 }
 
 /// Journals the receipt as soon as the old color has nothing in flight, then watches on until the end.
@@ -72,7 +85,8 @@ async fn tell_cost(run: &Run<'_>, end: Instant, told: &AtomicBool) {
     sleep_until(end).await;
 }
 
-async fn any_ends(watched: &[Watched]) -> Trouble {
+/// Waits until one of the processes ends.
+pub(super) async fn any_ends(watched: &[Watched], when: &'static str) -> Trouble {
     let (tell, mut told) = tokio::sync::mpsc::channel(1);
     let mut watchers = tokio::task::JoinSet::new();
     for process in watched.iter().cloned() {
@@ -81,7 +95,7 @@ async fn any_ends(watched: &[Watched]) -> Trouble {
             let exit = process.service.exited().await;
             let lines = service::last_lines(&process.log);
             // Only the first one counts.
-            let _ = tell.try_send(gone(&process.name, Some(exit.to_string()), lines));
+            let _ = tell.try_send(gone(&process.name, Some(exit.to_string()), lines, when));
         });
     }
     match told.recv().await {
@@ -90,9 +104,9 @@ async fn any_ends(watched: &[Watched]) -> Trouble {
     }
 }
 
-fn gone(name: &str, how: Option<String>, lines: Vec<String>) -> Trouble {
+fn gone(name: &str, how: Option<String>, lines: Vec<String>, when: &str) -> Trouble {
     let how = how.unwrap_or_else(|| "is not running".to_owned());
-    Trouble::new(format!("the process `{name}` {how} after the switch")).tail(lines)
+    Trouble::new(format!("the process `{name}` {how} {when}")).tail(lines)
 }
 
 async fn keeps_answering(run: &Run<'_>, recipe: &crate::config::Recipe) -> Trouble {

@@ -97,7 +97,7 @@ impl<'a> Run<'a> {
             standing,
             deployment,
         };
-        if run.deployment.state == State::Observing {
+        if matches!(run.deployment.state, State::Observing | State::Approval) {
             run.take_up()?;
         } else if matches!(run.deployment.kind, Kind::Rollback { .. }) {
             run.look_back().await?;
@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    /// Takes up a deployment whose release serves already.
+    /// Takes up a deployment whose release is in its slot already.
     fn take_up(&mut self) -> Result<(), Stop> {
         self.release.clone_from(self.standing.slots.of(self.color));
         let digest = self.release()?.env_digest.clone();
@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
                 None => break,
             }
         }
-        lock(&self.spent).waited_ms += millis(began.elapsed());
+        self.spent_waiting(began.elapsed());
         *lock(&self.turn) = Some(turn);
         Ok(())
     }
@@ -219,6 +219,11 @@ impl<'a> Run<'a> {
     /// Counts time that the running step spent in the app's own commands, or waiting for its service to answer.
     pub(super) fn spent_by_app(&self, time: Duration) {
         lock(&self.spent).app_ms += millis(time);
+    }
+
+    /// Counts time in which the running step waited for somebody.
+    pub(super) fn spent_waiting(&self, time: Duration) {
+        lock(&self.spent).waited_ms += millis(time);
     }
 
     /// Where the time of the step went that ends now.

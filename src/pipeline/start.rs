@@ -42,7 +42,8 @@ pub(super) async fn start(run: &mut Run<'_>) -> Result<Done, Stop> {
 /// known by name. The backup is completed while the release starts.
 async fn seal_and_settle(run: &mut Run<'_>) -> Result<(), Stop> {
     let mut release = run.release()?.clone();
-    if run.deployment.kind.is_made_here() {
+    // A release that waited for its approval when the machine went down is sealed already.
+    if run.deployment.kind.is_made_here() && release.backup.is_none() {
         run.slots.write_build_hash(run.color, &release.commit)?;
         let keys = Keys {
             migrate_key: keys::migrate(run)?.map(|inputs| inputs.key(Step::Migrate)),

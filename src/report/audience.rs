@@ -99,18 +99,19 @@ impl What {
 fn chosen(hears: &Hears, steps: bool, deployment: &Deployment, moment: Moment) -> bool {
     // A message that follows a deployment follows it to its end.
     let follows = steps && hears.hears(Heard::Started);
+    let asked = deployment.approval.is_some() && hears.hears(Heard::Waiting);
     match moment {
         Moment::Queued => false,
         Moment::Waiting => hears.hears(Heard::Waiting),
-        Moment::Started => hears.hears(Heard::Started),
+        Moment::Started => hears.hears(Heard::Started) || asked,
         Moment::Step => follows,
         // Whether it is a recovery is known when it is told.
         Moment::Live => follows || hears.hears(Heard::Live) || hears.hears(Heard::Recovered),
         Moment::Failed => follows || hears.hears(Heard::Failed),
         Moment::RolledBack => follows || hears.hears(Heard::RolledBack),
-        // Who heard that it began hears that nothing came of it.
+        // Who heard that it began, or was asked for a yes, hears that nothing came of it.
         Moment::Superseded | Moment::Cancelled | Moment::Interrupted => {
-            hears.hears(Heard::Started) && deployment.started_ms.is_some()
+            asked || hears.hears(Heard::Started) && deployment.started_ms.is_some()
         }
     }
 }

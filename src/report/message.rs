@@ -1,9 +1,10 @@
 //! The one place where what is told elsewhere is put into words. Each place makes its own form of a [`Message`], and
 //! escapes all of it: whatever stands in here may be a stranger's.
 
-use super::news::{Changes, News, Outcome};
+use super::changed::changed;
+use super::news::{News, Outcome};
 use super::wording::{Tone, duration, one_line, receipt};
-use crate::domain::{Deployment, Kind, Moment};
+use crate::domain::{Deployment, Kind, Moment, State};
 
 /// What is said of a turn of a deployment, without the form of any place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub fn message(news: &News) -> Message {
             facts.push(("receipt", cost.to_owned()));
         }
     }
-    if let Some(next) = deployment.failure.as_ref().map(|why| why.next.clone()) {
+    if let Some(next) = next(deployment) {
         facts.push(("next", next));
     }
     let tail = deployment.failure.as_ref().map(|why| why.tail.clone());
@@ -59,6 +60,18 @@ pub fn message(news: &News) -> Message {
             .collect(),
         tail: tail.unwrap_or_default(),
         page: news.page.clone(),
+    }
+}
+
+/// The command that helps.
+fn next(deployment: &Deployment) -> Option<String> {
+    match &deployment.failure {
+        Some(failure) => Some(failure.next.clone()),
+        None if deployment.state == State::Approval => {
+            let how = super::approval::how_to_answer(deployment.id);
+            Some(how.text.trim().to_owned())
+        }
+        None => None,
     }
 }
 
@@ -87,7 +100,13 @@ fn title(news: &News) -> String {
     };
     let text = match (news.moment, news.recovers()) {
         (Moment::Queued, _) => format!("{env}: deployment {id} waits for its turn"),
+        (Moment::Waiting, _) if news.deployment.state == State::Approval => {
+            format!("{env}: deployment {id} waits for approval{why}")
+        }
         (Moment::Waiting, _) => format!("{env}: deployment {id} waits{why}"),
+        (Moment::Started, _) if news.deployment.approval.is_some() => {
+            format!("{env}: deployment {id} goes on{why}")
+        }
         (Moment::Started, _) => format!("{env}: deployment {id} is on its way"),
         (Moment::Step, _) => match step {
             Some(step) => format!("{env}: deployment {id} is on its way: {step}"),
@@ -141,31 +160,6 @@ fn kind(deployment: &Deployment) -> Option<String> {
     }
 }
 
-fn changed(changes: &Changes) -> Vec<(&'static str, String)> {
-    let mut facts = Vec::new();
-    let more = if changes.more { " or more" } else { "" };
-    let count = match changes.commits.len() {
-        0 => "no commits".to_owned(),
-        1 => "1 commit".to_owned(),
-        count => format!("{count}{more} commits"),
-    };
-    let list = changes.commits.join("; ");
-    let list = if list.is_empty() {
-        list
-    } else {
-        format!(": {list}")
-    };
-    let since = changes.since;
-    facts.push(("changed", format!("{count} since deployment {since}{list}")));
-    if !changes.lockfiles.is_empty() {
-        facts.push(("lockfile", changes.lockfiles.join(", ")));
-    }
-    if !changes.settings.is_empty() {
-        facts.push(("settings", changes.settings.join(", ")));
-    }
-    facts
-}
-
 /// The turn in at most so many characters: what a commit status has room for.
 pub fn summary(news: &News, most: usize) -> String {
     let took = news.took_ms().map(duration).unwrap_or_default();
@@ -184,6 +178,9 @@ pub fn summary(news: &News, most: usize) -> String {
         .unwrap_or_default();
     let text = match news.moment {
         Moment::Queued => "waits for its turn".to_owned(),
+        Moment::Waiting if news.deployment.state == State::Approval => {
+            format!("waits for approval{why}")
+        }
         Moment::Waiting => format!("waits{why}"),
         Moment::Started | Moment::Step => "on its way".to_owned(),
         Moment::Live => format!("live after {took}"),

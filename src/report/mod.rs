@@ -5,7 +5,9 @@
 //! `forges`, `chats`, `mail` and `webhook` are the places, `wire` how they are spoken to, `memory` what they were told, `ping`
 //! how the server is asked whether forges reach it, `otlp` a deployment as a trace.
 
+mod approval;
 mod audience;
+mod changed;
 mod chats;
 mod dora;
 mod escape;
@@ -25,6 +27,7 @@ mod webhook;
 mod wire;
 mod wording;
 
+pub use approval::{answered, asks, brings, goes_on, how_to_answer};
 pub use audience::{Audience, COMMENTS, DEPLOYMENTS, STATUSES};
 pub use dora::{Dora, dora};
 pub use example::example;

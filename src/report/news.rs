@@ -56,7 +56,7 @@ pub struct Outcome {
 }
 
 /// What differs between a release and the last good one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
     /// The deployment of the last good release.
     pub since: DeploymentId,
@@ -68,6 +68,8 @@ pub struct Changes {
     pub lockfiles: Vec<String>,
     /// The names of the app's settings that differ.
     pub settings: Vec<String>,
+    /// Why its migration ran, if it did: the database has moved already.
+    pub migrated: Option<String>,
 }
 
 /// So many commits are listed at most.

@@ -92,6 +92,8 @@ pub fn line(event: &Event) -> Vec<Line> {
     match event {
         Event::State { to, why } => state(*to, why.as_deref()),
         Event::StepStarted { .. } | Event::Switching { .. } | Event::Switched { .. } => Vec::new(),
+        // The end of the step says it.
+        Event::Answered(_) => Vec::new(),
         Event::Note { text } => vec![say(Tone::Plain, format!("  - {text}"))],
         Event::StepEnded {
             step, end, why, ms, ..

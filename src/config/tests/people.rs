@@ -140,3 +140,38 @@ fn an_account_is_one_persons() {
       |          ^^^^^^^^^^^
     ");
 }
+
+#[test]
+fn an_approval_names_who_says_it_and_how_long_it_is_waited_for() {
+    let approval = |typed: &str| {
+        let lines = format!("[apps.arq.environments.production]\napproval = {typed}");
+        good(&with(&lines))
+            .environments()
+            .next()
+            .unwrap()
+            .approval
+            .clone()
+    };
+    let full = approval("{ by = ['group:release', 'bob'], timeout = '30m' }").unwrap();
+    assert_eq!(full.by.to_string(), "group:release, bob");
+    assert_eq!(full.timeout.as_secs(), 30 * 60);
+    let short = approval("{ by = 'bob' }").unwrap();
+    assert_eq!(short.timeout.as_secs(), 2 * 3600);
+    let wrong = |typed: &str| {
+        let lines = format!("[apps.arq.environments.production]\napproval = {typed}");
+        wrong(&with(&lines))
+    };
+    assert_snapshot!(wrong("{ timeout = '2h' }"), @r#"
+    teal.toml:15:12: `approval` has no `by`
+       |
+    15 | approval = { timeout = '2h' }
+       |            ^^^^^^^^^^^^^^^^^^ write `approval = { by = ["group:release"] }`
+    "#);
+    let typo = wrong("{ by = 'group:relaese' }");
+    assert!(typo.contains("did you mean \"group:release\"?"), "{typo}");
+    let never = wrong("{ by = 'bob', timeout = '0s' }");
+    assert!(
+        never.contains("nobody can say yes within no time"),
+        "{never}"
+    );
+}

@@ -1,6 +1,7 @@
 use super::permission::permit;
 use super::types::{Begun, DeployRequest, DeploymentShown, Told, Which};
 use super::{need, pick};
+use crate::changes;
 use crate::domain::{Act, Deployment, DeploymentId, EnvId, Event, Kind, Mode, Role};
 use crate::pipeline::Tools;
 use crate::queue::{Queued, Wish};
@@ -172,7 +173,14 @@ pub(in crate::web) async fn shown(
         .store()
         .read(move |c| events::after(c, id, 0))
         .await;
+    let changes = match deployment.approval {
+        Some(_) => changes::of(tools, &deployment)
+            .await
+            .map_err(Refusal::internal)?,
+        None => None,
+    };
     Ok(DeploymentShown {
+        changes,
         subject: tools.subject(&deployment.env.app, &deployment.commit),
         url: tools.url(&deployment.env),
         page: tools.page(id),

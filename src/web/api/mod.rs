@@ -1,6 +1,7 @@
 //! `/api/v1` on the server's socket: what the commands of the shell speak to.
 
 mod accounts;
+mod approvals;
 mod audit;
 mod backups;
 mod deployments;
@@ -69,6 +70,8 @@ fn shared() -> Router<Worker> {
         .route("/deployments/{id}/events", get(deployments::events))
         .route("/deployments/{id}/logs", get(logs::of_deployment))
         .route("/deployments/{id}/cancel", post(deployments::cancel))
+        .route("/deployments/{id}/approve", post(approvals::approve))
+        .route("/deployments/{id}/reject", post(approvals::reject))
         .route("/logs", get(logs::of_environment))
         .route("/rollback", post(environments::rollback))
         .route("/promote", post(promote::promote))

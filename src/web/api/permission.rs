@@ -52,7 +52,7 @@ pub(super) async fn only_owner(
 }
 
 /// What somebody who came over the network lacks; on the socket there are no roles.
-fn lacks(peer: &Peer, act: Act, env: &EnvId) -> Option<String> {
+pub(super) fn lacking(peer: &Peer, actor: &Actor, act: Act, env: &EnvId) -> Option<AccessError> {
     let user = peer.user.as_ref()?;
     let role = match act {
         Act::Settings | Act::Secrets | Act::Run => Role::Admin,
@@ -64,7 +64,11 @@ fn lacks(peer: &Peer, act: Act, env: &EnvId) -> Option<String> {
         | Act::Maintenance
         | Act::Freeze => Role::Deploy,
     };
-    (role_in(&user.rights, env) < Some(role)).then(|| how_to_get(&user.name, env, role))
+    (role_in(&user.rights, env) < Some(role)).then(|| AccessError::Denied {
+        who: actor.name().to_owned(),
+        what: act.to(env),
+        why: how_to_get(&user.name, env, role),
+    })
 }
 
 /// Lets the peer do something to an environment, or says why not; either is in the audit trail then.
@@ -87,12 +91,8 @@ pub(super) async fn permit(
     let limited = tools
         .environment(env)
         .is_some_and(|(_, env)| env.allow.is_some());
-    let answer = if let Some(lacking) = lacks(peer, act, env) {
-        Err(AccessError::Denied {
-            who: actor.name().to_owned(),
-            what: act.to(env),
-            why: lacking,
-        })
+    let answer = if let Some(lacking) = lacking(peer, &actor, act, env) {
+        Err(lacking)
     } else if limited || peer.is_owner() || peer.user.is_some() {
         access.may(&actor, act, env)
     } else {

@@ -2,6 +2,7 @@
 
 use crate::domain::{Color, CommitId, Deployment, DeploymentId, EnvId, Record, Right, Role, Step};
 use crate::pipeline::Builder;
+use crate::report::Changes;
 use crate::system::lock::Holder;
 use crate::traffic::Measure;
 use serde::{Deserialize, Serialize};
@@ -148,6 +149,14 @@ pub struct FreezeRequest {
     /// End it instead.
     #[serde(default)]
     pub lift: bool,
+}
+
+/// `POST /api/v1/deployments/{id}/approve` and `/reject`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct AnswerRequest {
+    /// In what words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// What became of a freeze.
@@ -315,6 +324,9 @@ pub struct DeploymentShown {
     pub url: String,
     /// Its page.
     pub page: String,
+    /// What it changes against the last good release, where it waits or waited for somebody's yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
     /// What happened so far.
     pub events: Vec<Record>,
 }

@@ -246,12 +246,15 @@ fn role(shell: &Shell, status: &EnvironmentStatus, slot: &SlotStatus) -> String 
     let filling = status
         .open
         .iter()
-        .find(|open| open.color == Some(slot.color) && open.state == State::Running);
+        .find(|open| open.color == Some(slot.color) && !has_switched(open.state));
     let is_up = !slot.processes.is_empty();
     let warm = status.warm_until_ms.map(|until| until - shell.now_ms);
     match (Some(slot.color) == status.active, filling) {
         (true, _) if !is_up => "should serve, but does not run".to_owned(),
         (true, _) => "serves".to_owned(),
+        (false, Some(open)) if open.state == State::Approval => {
+            format!("ready, waits for approval of {}", open.id)
+        }
         (false, Some(open)) => format!("being filled by {}", open.id),
         (false, None) if slot.commit.is_none() => "empty".to_owned(),
         (false, None) if !slot.served => "failed before it served".to_owned(),
@@ -261,6 +264,10 @@ fn role(shell: &Shell, status: &EnvironmentStatus, slot: &SlotStatus) -> String 
             _ => "warm, way back".to_owned(),
         },
     }
+}
+
+fn has_switched(state: State) -> bool {
+    !matches!(state, State::Running | State::Approval)
 }
 
 async fn running(tools: &Tools, shell: &Shell, deployment: &Deployment) -> Result<Open, Refusal> {
