@@ -147,10 +147,10 @@ pub(super) fn dots(deployment: &Deployment, events: &[Record]) -> Vec<Dot> {
         .collect();
     let ahead = expected(&deployment.kind).iter().map(|step| step.as_str());
     // An approval stands wherever it is asked for; what lies ahead is told by the steps around it.
-    let steps = dots
+    let mut steps = dots
         .iter()
         .filter(|dot| dot.name != Step::Approval.as_str());
-    let reached = steps.last().map(|dot| dot.name);
+    let reached = steps.next_back().map(|dot| dot.name);
     let rest: Vec<&str> = match reached {
         None => ahead.collect(),
         Some(last) => ahead.skip_while(|name| *name != last).skip(1).collect(),
