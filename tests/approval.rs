@@ -55,10 +55,10 @@ fn answers(teal: &Teal, color: &str) -> bool {
     !slot["processes"].as_object().unwrap().is_empty()
 }
 
-fn detail(teal: &Teal, id: &str) -> Value {
+fn detail(teal: &Teal, id: i64) -> Value {
     teal.history()
         .into_iter()
-        .find(|one| one["id"].to_string() == id)
+        .find(|one| one["id"] == id)
         .expect("the deployment")
 }
 
@@ -98,7 +98,7 @@ fn a_push_waits_for_a_yes_and_says_whose_and_how() {
     assert_eq!(teal.serves(SHOP), "v2");
 
     // Who and when and with what words is kept.
-    let answer = &detail(&teal, "2")["approval"]["answer"];
+    let answer = &detail(&teal, 2)["approval"]["answer"];
     assert_eq!(
         (&answer["approved"], &answer["by"], &answer["why"]),
         (&true.into(), &"ada".into(), &"looks good".into())
@@ -131,7 +131,7 @@ fn a_no_ends_it_and_what_serves_goes_on() {
     teal.wait_for_states(&["live", "cancelled"]);
     assert!(!answers(&teal, "green"));
     assert_eq!(teal.serves(SHOP), "v1");
-    let failure = &detail(&teal, "2")["failure"];
+    let failure = &detail(&teal, 2)["failure"];
     assert_eq!(failure["cause"], "rejected by ada: not before the fair");
     assert_eq!(failure["step"], "approval");
     // A release that waits is told to whoever asked for it by a command, to the end.
@@ -194,12 +194,12 @@ fn it_goes_on_waiting_when_the_server_is_killed() {
     let (mut teal, app) = live();
     app.version("v2");
     push(&app);
-    let before = detail(&teal, "2")["approval"].clone();
+    let before = detail(&teal, 2)["approval"].clone();
     teal.stop(Signal::SIGKILL);
     assert_eq!(teal.serves(SHOP), "v1");
     teal.serve();
     teal.wait_for_states(&["live", "approval"]);
-    assert_eq!(detail(&teal, "2")["approval"], before);
+    assert_eq!(detail(&teal, 2)["approval"], before);
     assert!(answers(&teal, "green"));
     teal.cli(["approve", "2"]).ok();
     teal.wait_for_states(&["live", "live"]);
@@ -249,7 +249,7 @@ fn the_time_to_say_it_ends() {
     let app = teal.client("shop");
     push(&app);
     teal.wait_for_states(&["cancelled"]);
-    let failure = &detail(&teal, "1")["failure"];
+    let failure = &detail(&teal, 1)["failure"];
     assert_eq!(
         failure["cause"],
         "nobody approved it within 1 s, and it was for ada"
@@ -296,7 +296,7 @@ fn a_release_that_does_not_live_that_long_fails() {
         .unwrap();
     kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
     teal.wait_for_states(&["live", "failed"]);
-    let failure = &detail(&teal, "2")["failure"];
+    let failure = &detail(&teal, 2)["failure"];
     let cause = failure["cause"].as_str().unwrap();
     assert!(cause.ends_with("while it waited for approval"), "{cause}");
     assert_eq!(teal.serves(SHOP), "v1");
