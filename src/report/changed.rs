@@ -1,7 +1,7 @@
 use super::news::Changes;
 
 /// What a release changes against the last good one, fact by fact, with what each is.
-pub(super) fn changed(changes: &Changes) -> Vec<(&'static str, String)> {
+pub fn changed(changes: &Changes) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let more = if changes.more { " or more" } else { "" };
     let count = match changes.commits.len() {

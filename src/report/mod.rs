@@ -28,6 +28,7 @@ mod wire;
 mod wording;
 
 pub use approval::{answered, asks, brings, goes_on, how_to_answer};
+pub use changed::changed;
 pub use audience::{Audience, COMMENTS, DEPLOYMENTS, STATUSES};
 pub use dora::{Dora, dora};
 pub use example::example;

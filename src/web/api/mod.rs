@@ -21,6 +21,7 @@ mod token;
 pub mod types;
 mod variables;
 
+pub(super) use approvals::say;
 pub(super) use backups::backups_of;
 pub(super) use deployments::{deploy_ref, shown, stop};
 pub(super) use environments::{roll_back, show_maintenance};

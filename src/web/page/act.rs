@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 /// Who sent a form that was on a page of theirs. Whether they may is decided, and kept, where the act is done.
-fn checked(visitor: &Visitor, headers: &HeaderMap, token: &str) -> Result<Peer, Refusal> {
+pub(super) fn checked(visitor: &Visitor, headers: &HeaderMap, token: &str) -> Result<Peer, Refusal> {
     check_origin(headers)?;
     visitor.check_form(token)?;
     visitor
@@ -30,7 +30,8 @@ fn checked(visitor: &Visitor, headers: &HeaderMap, token: &str) -> Result<Peer, 
         .ok_or_else(sign_in_first)
 }
 
-fn go_to(path: &str) -> Response {
+/// Leads to another page.
+pub(super) fn go_to(path: &str) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, path.to_owned())]).into_response()
 }
 

@@ -1,5 +1,6 @@
 //! One environment as its card shows it: what serves, both slots, what runs or waits, what the last cutover cost.
 
+use super::approval::may_answer;
 use super::shell::{Moment, Shell};
 use super::timeline::{self, Dot};
 use crate::domain::{Color, Deployment, EnvId, Role, State};
@@ -131,6 +132,8 @@ pub(super) struct Open {
     pub lasts: String,
     /// Its steps.
     pub dots: Vec<Dot>,
+    /// Whether this visitor may say yes or no to it.
+    pub may_answer: bool,
 }
 
 /// The last deployment, when it went wrong.
@@ -165,7 +168,7 @@ pub(super) async fn card(
     let id = status.env.clone();
     let mut open = Vec::new();
     for deployment in &status.open {
-        open.push(running(tools, shell, deployment).await?);
+        open.push(running(tools, shell, visitor, deployment).await?);
     }
     let full = visitor.may(&id, Role::Look);
     let (wanted, is_current) = wanted(tools, &status);
@@ -270,7 +273,12 @@ fn has_switched(state: State) -> bool {
     !matches!(state, State::Running | State::Approval)
 }
 
-async fn running(tools: &Tools, shell: &Shell, deployment: &Deployment) -> Result<Open, Refusal> {
+async fn running(
+    tools: &Tools,
+    shell: &Shell,
+    visitor: &Visitor,
+    deployment: &Deployment,
+) -> Result<Open, Refusal> {
     let id = deployment.id;
     let store = tools.journal.store();
     let events = store.read(move |c| events::after(c, id, 0)).await;
@@ -287,6 +295,7 @@ async fn running(tools: &Tools, shell: &Shell, deployment: &Deployment) -> Resul
         since_ms,
         lasts: span(shell.now_ms - since_ms),
         dots: timeline::dots(deployment, &events),
+        may_answer: may_answer(tools, visitor, deployment),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The page of one deployment: what happened, step by step, what it cost, and what was printed.
 
+use super::approval::{self, Asks};
 use super::cutover::{self, Picture};
 use super::environments::known;
 use super::log::{self, StepLog};
@@ -44,6 +45,7 @@ struct Page {
     is_open: bool,
     may_act: bool,
     is_full: bool,
+    asks: Option<Asks>,
     failure: Option<Failure>,
     rows: Vec<Row>,
     receipt: Option<Vec<(&'static str, String)>>,
@@ -117,6 +119,7 @@ pub(super) async fn deployment(
         is_open: !it.state.is_final(),
         may_act: visitor.may(&it.env, Role::Deploy),
         is_full: full,
+        asks: approval::asks(tools, &visitor, &all),
         failure: failure(it, full, state_note),
         rows: timeline::rows(&all.events, shell.now_ms, full, |step| {
             WITH_LOG.contains(&step)

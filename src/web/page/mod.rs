@@ -3,6 +3,7 @@
 
 mod act;
 mod ansi;
+mod approval;
 mod assets;
 mod badge;
 mod card;
@@ -40,6 +41,8 @@ pub(super) fn routes() -> Router<Worker> {
         .route("/deployments/{id}/log", get(deployment::log_text))
         .route("/deployments/{id}/events", get(live::deployment))
         .route("/deployments/{id}/cancel", post(act::cancel))
+        .route("/deployments/{id}/approve", post(approval::approve))
+        .route("/deployments/{id}/reject", post(approval::reject))
         .route("/history", get(history::history))
         .route("/static/{version}/{name}", get(assets::asset))
         .merge(sign_in::routes())
