@@ -283,3 +283,52 @@ fn a_link_works_once_and_forms_need_their_session() {
     teal.cli(["user", "remove", "ann"]).ok();
     assert_eq!(act(token, ""), 401);
 }
+
+#[test]
+fn a_release_that_waits_is_approved_by_clicking() {
+    let teal = Teal::plan()
+        .top("[people.ann]\n[people.eve]\n")
+        .environment("shop", "production", "approval = { by = \"ann\" }")
+        .start();
+    push(&teal.client("shop"));
+    teal.wait_for_states(&["approval"]);
+    let browser = signed_in(&teal, "approve");
+    browser.shows(".card .running", "Waits for approval");
+    browser.shows(".card .answer", "Approve 1");
+    browser.go(&page(&teal, "/deployments/1"));
+    browser.shows("#approval", "Waits for approval by ann until");
+    browser.run("document.body.dataset.same = 'yes'");
+    browser
+        .run("document.querySelector('.answer input[name=why]').value = 'the fair is <b>on</b>'");
+    browser.click(".answer button.danger");
+    browser.shows("#head", "Live");
+    browser.shows("#steps", "approved by ann: the fair is <b>on</b>");
+    assert_eq!(browser.text("#approval"), "");
+    assert_eq!(teal.serves("production.shop.test"), "v1");
+    without_complaints(&browser);
+    let answer = &teal.history()[0]["approval"]["answer"];
+    assert_eq!(
+        (&answer["by"], &answer["approved"]),
+        (&"ann".into(), &true.into())
+    );
+    // Who lacks the role, or is not named, is told so instead of being asked.
+    let app = teal.colleague("shop", "other");
+    app.version("v2");
+    app.git().run(["push", "-f", "production", "main"]).ok();
+    teal.wait_for_states(&["live", "approval"]);
+    let path = "/deployments/2";
+    for (role, why) in [
+        ("deploy", "teal user add ann --role approve"),
+        ("approve", ""),
+    ] {
+        teal.cli(["user", "remove", "ann"]).ok();
+        browser.go(&link(&teal, "ann", role));
+        browser.click("main button");
+        browser.go(&page(&teal, path));
+        browser.shows("#approval", why);
+    }
+    browser.click(".answer button:not(.danger)");
+    browser.shows("#head", "Cancelled");
+    browser.shows("#failure", "rejected by ann");
+    without_complaints(&browser);
+}

@@ -65,6 +65,8 @@ pub enum Place {
         channel: String,
         /// Slack's API, without a trailing slash.
         api_url: String,
+        /// What Slack signs presses of buttons with; absent: there are no buttons.
+        signing_secret: Option<Secret>,
     },
     /// Slack, by an incoming webhook.
     SlackWebhook(Secret),

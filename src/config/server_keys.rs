@@ -168,6 +168,7 @@ pub(super) const SLACK: Rules = notify(&[
     "token",
     "channel",
     "api_url",
+    "signing_secret",
 ]);
 
 pub(super) const MAIL: Rules = notify(&[

@@ -166,9 +166,16 @@ fn slack(section: &Section<'_>, around: &Around<'_>) -> Result<Place, ConfigErro
                     Some(field) => web_address(&field)?,
                     None => "https://slack.com/api".to_owned(),
                 },
+                signing_secret: match section.get("signing_secret") {
+                    Some(field) => Some(secret::read(&field, &around.base, around.env)?),
+                    None => None,
+                },
             })
         }
-        (None, Some(_)) => match section.get("channel").or(section.get("api_url")) {
+        (None, Some(_)) => match ["channel", "api_url", "signing_secret"]
+            .iter()
+            .find_map(|key| section.get(key))
+        {
             Some(field) => Err(field.key_error(
                 format!(
                     "`{}` belongs to a `token`: a webhook has its own",

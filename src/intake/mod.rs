@@ -32,6 +32,7 @@ mod said;
 #[cfg(test)]
 mod samples;
 mod shown;
+mod slack;
 #[cfg(test)]
 mod tests;
 mod verdict;

@@ -6,6 +6,7 @@ use super::permits::Permits;
 use super::received::in_words;
 use super::refusal::Refusal;
 use super::refused;
+use super::slack;
 use super::webhook::{self, Meaning};
 use crate::domain::{Actor, Origin, Push};
 use crate::journal::JournalError;
@@ -23,6 +24,7 @@ use serde_json::json;
 pub fn webhooks() -> Router<Worker> {
     Router::new()
         .route("/hooks/{app}", post(receive))
+        .route("/hooks/slack/actions", post(slack::pressed))
         .layer(Extension(Budget::default()))
 }
 

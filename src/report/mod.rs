@@ -28,8 +28,9 @@ mod wire;
 mod wording;
 
 pub use approval::{answered, asks, brings, goes_on, how_to_answer};
-pub use changed::changed;
 pub use audience::{Audience, COMMENTS, DEPLOYMENTS, STATUSES};
+pub use changed::changed;
+pub use chats::{APPROVE, REJECT};
 pub use dora::{Dora, dora};
 pub use example::example;
 pub use memory::Memory;
@@ -38,7 +39,7 @@ pub use news::{COMMITS, Changes, News, Outcome, StepTold};
 pub use otlp::{Collector, traceparent};
 pub use ping::ping;
 pub use tame::{Tamer, one_line};
-pub use target::{Target, targets};
+pub use target::{Target, targets, whisper};
 pub use timing::{Timed, Trace};
 pub use wire::{Refusal, Retry};
 pub use wording::{

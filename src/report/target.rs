@@ -91,7 +91,14 @@ fn of_notify(notify: &Notify, wire: &Result<Wire, Refusal>) -> Target {
                 token,
                 channel,
                 api_url,
-            } => Opened::SlackBot(SlackBot::new(wire, token, channel, api_url)),
+                signing_secret,
+            } => {
+                let bot = SlackBot::new(wire, token, channel, api_url);
+                Opened::SlackBot(match signing_secret {
+                    Some(_) => bot.with_buttons(),
+                    None => bot,
+                })
+            }
             Place::SlackWebhook(url) => Opened::SlackWebhook(SlackWebhook::new(wire, url)),
             Place::Discord(url) => Opened::Discord(Discord::new(wire, url)),
             Place::Mattermost(url) => Opened::Mattermost(Mattermost::new(wire, url)),
@@ -110,6 +117,19 @@ fn of_notify(notify: &Notify, wire: &Result<Wire, Refusal>) -> Target {
         kind,
         hears: Some(notify.hears.clone()),
         place: wire.clone().and_then(|wire| opened(&wire)),
+    }
+}
+
+/// Says something in a chat that nobody but this user sees.
+pub async fn whisper(
+    notify: &Notify,
+    channel: &str,
+    user: &str,
+    words: &str,
+) -> Result<(), Refusal> {
+    match of_notify(notify, &Wire::new()).place? {
+        Opened::SlackBot(bot) => bot.whisper(channel, user, words).await,
+        _ => Ok(()),
     }
 }
 

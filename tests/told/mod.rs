@@ -1,6 +1,7 @@
 //! Everybody is told, once: stand-ins of each service on real sockets, which keep what they are told, answer as their
 //! documentation says, and fail the scenario on anything that nobody expected.
 
+mod asking;
 mod chats;
 mod forges;
 mod github;

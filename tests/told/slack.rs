@@ -9,6 +9,8 @@ pub struct Slack {
     pub messages: Vec<Value>,
     /// How often each message was changed, by `ts`.
     pub updates: Vec<String>,
+    /// What a single user was told.
+    pub whispers: Vec<Value>,
     /// What came by the webhook.
     pub hooked: Vec<Value>,
     /// Whether the bot was taken out of the channel.
@@ -108,6 +110,10 @@ impl Stateful for Slack {
             ("auth.test", _) => json!({ "ok": true, "user": "teal", "team": "Blue" }),
             ("chat.postMessage", _) => self.post(body),
             ("chat.update", _) => self.update(body),
+            ("chat.postEphemeral", _) => {
+                self.whispers.push(body);
+                json!({ "ok": true, "message_ts": "1795000002.000001" })
+            }
             ("conversations.history" | "conversations.replies", _)
                 if body["channel"] != CHANNEL =>
             {

@@ -9,6 +9,7 @@ mod teams;
 pub use discord::Discord;
 pub use mattermost::Mattermost;
 pub use slack::{SlackBot, SlackWebhook};
+pub use slack_blocks::{APPROVE, REJECT};
 pub use teams::Teams;
 
 use super::News;

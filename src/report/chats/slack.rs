@@ -2,10 +2,11 @@
 //! webhook, one message at the end.
 
 use super::kept;
-use super::slack_blocks::{blocks, fallback};
+use super::slack_blocks::{blocks, buttons, fallback};
 use crate::config::Secret;
+use crate::domain::State;
 use crate::report::News;
-use crate::report::escape::slack_code;
+use crate::report::escape::{slack, slack_code};
 use crate::report::memory::Memory;
 use crate::report::message::message;
 use crate::report::one_line;
@@ -22,6 +23,8 @@ pub struct SlackBot {
     token: Secret,
     channel: String,
     api_url: String,
+    /// Whether Slack can tell that a button was pressed.
+    buttons: bool,
 }
 
 /// What is remembered of a message.
@@ -44,7 +47,22 @@ impl SlackBot {
             token: token.clone(),
             channel: channel.to_owned(),
             api_url: api_url.to_owned(),
+            buttons: false,
         }
+    }
+
+    /// One whose messages have buttons where a yes is asked for.
+    pub fn with_buttons(self) -> SlackBot {
+        SlackBot {
+            buttons: true,
+            ..self
+        }
+    }
+
+    /// Says something that nobody but this user sees.
+    pub async fn whisper(&self, channel: &str, user: &str, words: &str) -> Result<(), Refusal> {
+        let body = json!({ "channel": channel, "user": user, "text": slack(words, 1000) });
+        self.call("chat.postEphemeral", &body).await.map(drop)
     }
 
     /// Tells it; what Slack answered, in words.
@@ -136,9 +154,16 @@ impl SlackBot {
 
     fn body(&self, news: &News) -> Value {
         let message = message(news);
+        let mut blocks = blocks(&message);
+        if self.buttons
+            && news.deployment.state == State::Approval
+            && let Some(all) = blocks.as_array_mut()
+        {
+            all.push(buttons(news.deployment.id));
+        }
         json!({
             "text": fallback(&message),
-            "blocks": blocks(&message),
+            "blocks": blocks,
             "metadata": mark(news),
         })
     }

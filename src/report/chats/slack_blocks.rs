@@ -1,3 +1,4 @@
+use crate::domain::DeploymentId;
 use crate::report::escape::{literal, slack, slack_code};
 use crate::report::message::Message;
 use crate::report::wording::Tone;
@@ -35,6 +36,28 @@ pub(super) fn blocks(message: &Message) -> Value {
         }));
     }
     Value::Array(blocks)
+}
+
+/// What the button that says yes is called in what Slack sends.
+pub const APPROVE: &str = "teal_approve";
+/// The same for the one that says no.
+pub const REJECT: &str = "teal_reject";
+
+/// The buttons below a message that asks for a yes. What a press sends names the deployment, never a command.
+pub(super) fn buttons(id: DeploymentId) -> Value {
+    let button = |name: &str, text: &str, style: &str| {
+        json!({
+            "type": "button",
+            "action_id": name,
+            "style": style,
+            "text": { "type": "plain_text", "text": text },
+            "value": id.to_string(),
+        })
+    };
+    json!({
+        "type": "actions",
+        "elements": [button(APPROVE, "Approve", "primary"), button(REJECT, "Reject", "danger")],
+    })
 }
 
 /// What needs the whole width.

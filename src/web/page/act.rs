@@ -20,7 +20,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 /// Who sent a form that was on a page of theirs. Whether they may is decided, and kept, where the act is done.
-pub(super) fn checked(visitor: &Visitor, headers: &HeaderMap, token: &str) -> Result<Peer, Refusal> {
+pub(super) fn checked(
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    token: &str,
+) -> Result<Peer, Refusal> {
     check_origin(headers)?;
     visitor.check_form(token)?;
     visitor

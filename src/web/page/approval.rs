@@ -29,9 +29,15 @@ pub(super) struct Asks {
 /// What a deployment asks, while it waits for a yes.
 pub(super) fn asks(tools: &Tools, visitor: &Visitor, shown: &DeploymentShown) -> Option<Asks> {
     let it = &shown.deployment;
-    let asked = it.approval.as_ref().filter(|_| it.state == Stands::Approval)?;
+    let asked = it
+        .approval
+        .as_ref()
+        .filter(|_| it.state == Stands::Approval)?;
     let why_not = why_not(tools, visitor, it);
-    let changes = shown.changes.as_ref().filter(|_| visitor.may(&it.env, Role::Look));
+    let changes = shown
+        .changes
+        .as_ref()
+        .filter(|_| visitor.may(&it.env, Role::Look));
     Some(Asks {
         head: format!("Waits for approval {}", report::asks(asked)),
         brings: changes.map(report::changed).unwrap_or_default(),
@@ -58,7 +64,9 @@ fn why_not(tools: &Tools, visitor: &Visitor, it: &Deployment) -> Option<String> 
     let access = tools.access();
     let actor = access.whois(Account::User(user.name.clone()));
     let answer = access.is_among(by, &actor, Act::Approve, &it.env);
-    answer.err().and_then(|error| error.why().map(str::to_owned))
+    answer
+        .err()
+        .and_then(|error| error.why().map(str::to_owned))
 }
 
 /// The form that says yes or no.
