@@ -293,7 +293,7 @@ fn a_release_that_waits_is_approved_by_clicking() {
     push(&teal.client("shop"));
     teal.wait_for_states(&["approval"]);
     let browser = signed_in(&teal, "approve");
-    browser.shows(".card .running", "Waits for approval");
+    browser.shows(".card .running", "waiting for approval");
     browser.shows(".card .answer", "Approve 1");
     browser.go(&page(&teal, "/deployments/1"));
     browser.shows("#approval", "Waits for approval by ann until");

@@ -2,42 +2,21 @@
 //! from and for the role of who sent it, and leads to the page of what it began.
 
 use super::environments::known;
-use super::shell::{Shell, Unshown, page, sign_in_first};
+use super::form::{checked, go_to};
+use super::shell::{Shell, Unshown, page};
 use crate::domain::{DeploymentId, Role};
 use crate::report::one_line;
 use crate::web::api::{
     DeployRequest, RollbackRequest, backups_of, deploy_ref, gather, roll_back, show_maintenance,
     stop,
 };
-use crate::web::visitor::{Visitor, check_origin};
-use crate::web::{Peer, Refusal};
+use crate::web::visitor::Visitor;
 use crate::worker::Worker;
 use askama::Template;
 use axum::extract::{Form, Path, State};
-use axum::http::header::LOCATION;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::Deserialize;
-
-/// Who sent a form that was on a page of theirs. Whether they may is decided, and kept, where the act is done.
-pub(super) fn checked(
-    visitor: &Visitor,
-    headers: &HeaderMap,
-    token: &str,
-) -> Result<Peer, Refusal> {
-    check_origin(headers)?;
-    visitor.check_form(token)?;
-    visitor
-        .user
-        .clone()
-        .map(Peer::user)
-        .ok_or_else(sign_in_first)
-}
-
-/// Leads to another page.
-pub(super) fn go_to(path: &str) -> Response {
-    (StatusCode::SEE_OTHER, [(LOCATION, path.to_owned())]).into_response()
-}
 
 /// The form that deploys.
 #[derive(Debug, Deserialize)]

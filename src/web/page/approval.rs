@@ -1,6 +1,6 @@
 //! What a release that waits for a yes shows on its page and on its environment's card, and to whom.
 
-use super::act::{checked, go_to};
+use super::form::{checked, go_to};
 use super::shell::Unshown;
 use crate::domain::{Account, Act, Deployment, DeploymentId, Role, State as Stands};
 use crate::pipeline::Tools;

@@ -11,6 +11,7 @@ mod chart;
 mod cutover;
 mod deployment;
 mod environments;
+mod form;
 mod history;
 mod live;
 mod log;
