@@ -204,7 +204,7 @@ async fn one_name_is_one_service() {
 async fn a_service_that_drains_is_not_killed() {
     let world = World::new();
     let service = world
-        .start("trap 'echo draining; exit 0' TERM; touch up; while :; do sleep 1000 & wait; done")
+        .start("trap 'echo draining; exit 0' TERM; while :; do sleep 1000 & touch up; wait; done")
         .await;
     until("up", || world.path("up").exists().then_some(())).await;
     let stopped = service.stop(Duration::from_secs(20)).await.unwrap();
