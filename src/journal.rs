@@ -135,13 +135,7 @@ impl Journal {
         to: State,
         failure: Failure,
     ) -> Result<Deployment, JournalError> {
-        self.write(move |entry| {
-            let why = Some(failure.cause.clone());
-            entry.change(id, |deployment| deployment.failure = Some(failure.clone()))?;
-            entry.tell(id, Event::Failed(failure))?;
-            entry.move_to(id, to, why)
-        })
-        .await
+        self.write(move |entry| entry.fail(id, to, failure)).await
     }
 
     /// Makes a remark that people should see.
@@ -257,6 +251,19 @@ impl Entry<'_> {
         deployment.state = state;
         deployments::update(self.connection, &deployment)?;
         Ok(deployment)
+    }
+
+    /// Ends a deployment that did not become live, with its one failure report.
+    pub fn fail(
+        &mut self,
+        id: DeploymentId,
+        to: State,
+        failure: Failure,
+    ) -> Result<Deployment, JournalError> {
+        let why = Some(failure.cause.clone());
+        self.change(id, |deployment| deployment.failure = Some(failure.clone()))?;
+        self.tell(id, Event::Failed(failure))?;
+        self.move_to(id, to, why)
     }
 
     /// Moves a deployment to another state, if that is legal, and tells of it.

@@ -32,6 +32,8 @@ pub mod traffic;
 
 pub mod report;
 
+pub mod ci;
+
 // Verbs: what happens to a push.
 pub mod journal;
 
@@ -49,6 +51,8 @@ pub mod changes;
 
 pub mod caretaker;
 pub mod cutover;
+pub mod gatekeeper;
+pub mod lookout;
 pub mod messenger;
 pub mod reconcile;
 pub mod recovery;

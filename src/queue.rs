@@ -2,20 +2,24 @@
 //! One push and everything that it causes is one transaction, stored before its sender is answered.
 
 mod again;
+mod from_forge;
 
 pub use again::Moved;
+pub use from_forge::{Order, was_turned_down};
 
 use crate::config::{App, Environment, Server};
 use crate::domain::{
-    AppName, CommitId, Deployment, DeploymentId, EnvId, Event, Kind, Mode, Origin, Push, State,
+    AppName, Ci, CommitId, Deployment, DeploymentId, EnvId, Event, Kind, Mode, Origin, Push, State,
 };
 use crate::holds::{self, Hold};
 use crate::journal::{Entry, Journal, JournalError};
+use crate::report;
 use crate::store::{deployments, environments, pushes, tips};
 use crate::system::clock;
+use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// What became of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +83,7 @@ impl Wish {
             color: None,
             env_digest: None,
             restore_point: None,
+            ci: None,
             approval: None,
             retry_of: self.retry_of,
             created_ms: now,
@@ -97,12 +102,19 @@ pub struct Queue {
     server: Arc<Server>,
     journal: Journal,
     wake: Arc<Notify>,
+    /// Changes when the forge of an app has said something that is no push.
+    heard: Arc<BTreeMap<AppName, watch::Sender<()>>>,
 }
 
 impl Queue {
     /// A queue over the journal.
     pub fn new(server: Arc<Server>, journal: Journal) -> Queue {
+        let apps = server.apps.keys();
         Queue {
+            heard: Arc::new(
+                apps.map(|app| (app.clone(), watch::Sender::new(())))
+                    .collect(),
+            ),
             server,
             journal,
             wake: Arc::new(Notify::new()),
@@ -150,6 +162,18 @@ impl Queue {
         Ok(queued)
     }
 
+    /// Changes whenever the forge of the app has said something that is no push; nothing for an app that is not configured.
+    pub fn heard(&self, app: &AppName) -> Option<watch::Receiver<()>> {
+        self.heard.get(app).map(watch::Sender::subscribe)
+    }
+
+    /// Says that the forge of the app has said something that is no push.
+    pub fn hear(&self, app: &AppName) {
+        if let Some(heard) = self.heard.get(app) {
+            heard.send_replace(());
+        }
+    }
+
     /// What keeps pushes from this environment now; nothing when they go on.
     pub async fn hold(&self, env: &EnvId) -> Result<Option<Hold>, JournalError> {
         let Some(env) = self.server.environment(env).cloned() else {
@@ -170,7 +194,9 @@ impl Queue {
             .await?;
         let mut next = None;
         for deployment in waiting {
-            if deployment.state != State::Waiting {
+            // Who looks for CI's word says so when it is there.
+            let unchecked = deployment.ci.as_ref().is_some_and(Ci::is_open);
+            if deployment.state != State::Waiting || unchecked {
                 continue;
             }
             match self.hold(&deployment.env).await? {
@@ -227,7 +253,10 @@ fn unmapped(app: Option<&App>, push: &Push) -> String {
         .iter()
         .map(|env| {
             let refs: Vec<String> = env.refs.iter().map(ToString::to_string).collect();
-            format!("{} takes {}", env.id.env, refs.join(", "))
+            match env.triggers.pushes {
+                true => format!("{} takes {}", env.id.env, refs.join(", ")),
+                false => format!("{} takes no pushes", env.id.env),
+            }
         })
         .collect();
     format!(
@@ -328,21 +357,29 @@ fn serves_already(entry: &Entry, wish: &Wish) -> Result<bool, JournalError> {
 fn enqueue(entry: &mut Entry, server: &Server, wish: Wish) -> Result<Queued, JournalError> {
     let env = wish.env.clone();
     let open = deployments::open(entry.connection(), Some(&env))?;
+    let now = clock::now_ms();
     let (hold, over) = holding(entry, server, &wish)?;
+    let (ci, unchecked) = awaited(server, &wish, now);
+    let over: Vec<String> = over.into_iter().chain(unchecked).collect();
     if let Some(same) = open.iter().find(|open| is_same(open, &wish)) {
-        if let (State::Waiting, Some(over)) = (same.state, over) {
-            entry.move_to(same.id, State::Queued, Some(over))?;
+        if same.state == State::Waiting && !over.is_empty() {
+            entry.move_to(same.id, State::Queued, Some(over.join("; ")))?;
         }
         return Ok(Queued { id: same.id, env });
     }
     let (kind, made_here) = (discriminant(&wish.kind), wish.kind.is_made_here());
-    let mut deployment = wish.into_deployment(clock::now_ms());
-    if hold.is_some() {
+    let mut deployment = wish.into_deployment(now);
+    let for_ci = ci.as_ref().map(report::waits_for_ci);
+    let reasons: Vec<String> = { hold.map(|hold| hold.to_string()).into_iter() }
+        .chain(for_ci)
+        .collect();
+    let waits = !reasons.is_empty();
+    if waits {
         deployment.state = State::Waiting;
     }
-    let waits = hold.is_some();
-    let id = entry.create(&deployment, hold.map(|hold| hold.to_string()))?;
-    if let Some(text) = over {
+    deployment.ci = ci;
+    let id = entry.create(&deployment, waits.then(|| reasons.join("; and ")))?;
+    for text in over {
         entry.tell(id, Event::Note { text })?;
     }
     let gives_way = |open: &Deployment| gives_way(open, &kind, made_here);
@@ -397,6 +434,29 @@ fn holding(
         }
         hold => (hold, None),
     })
+}
+
+/// CI's word that the wish has to wait for, or, where it was asked to go live all the same, the words that are kept about
+/// that.
+fn awaited(server: &Server, wish: &Wish, now: i64) -> (Option<Ci>, Option<String>) {
+    let env = server.environment(&wish.env);
+    let made_here = wish.kind.is_made_here();
+    let Some(after) = env.and_then(|env| env.after.as_ref()).filter(|_| made_here) else {
+        return (None, None);
+    };
+    // An interrupted one had CI's word, or did without it.
+    if wish.now {
+        let text = format!("{} deploys it now, whatever CI says", wish.by);
+        return (None, wish.retry_of.is_none().then_some(text));
+    }
+    let timeout = i64::try_from(after.timeout.as_millis()).unwrap_or(i64::MAX);
+    let ci = Ci {
+        since_ms: now,
+        until_ms: now.saturating_add(timeout),
+        said: None,
+        found: None,
+    };
+    (Some(ci), None)
 }
 
 fn is_same(open: &Deployment, wish: &Wish) -> bool {

@@ -44,7 +44,7 @@ async fn look(tools: &Tools, queue: &Queue, app: &App) -> Result<(), String> {
         return Err(trouble.cause);
     }
     for env in &app.environments {
-        if app.repo.is_some() && env.reconcile.is_zero() {
+        if !env.triggers.pushes || app.repo.is_some() && env.reconcile.is_zero() {
             continue;
         }
         compare(tools, queue, app, env).await?;
@@ -201,10 +201,8 @@ fn tips(tools: &Tools, app: &App, env: &EnvId) -> Result<Vec<(String, CommitId)>
         Some(_) => repo.remote_tips()?,
         None => repo.tips()?,
     };
-    tips.retain(|(ref_name, _)| {
-        let mapped = app.environments_for(ref_name);
-        mapped.iter().any(|mapped| &mapped.id == env)
-    });
+    let env = app.environments.iter().find(|one| &one.id == env);
+    tips.retain(|(ref_name, _)| env.is_some_and(|env| env.takes(ref_name)));
     Ok(tips)
 }
 

@@ -232,18 +232,10 @@ async fn set_aside(tools: &Tools, deployment: &Deployment) -> Result<(), String>
 
 async fn retry(queue: &Queue, deployment: &Deployment) -> Result<(), String> {
     let wish = Wish {
-        env: deployment.env.clone(),
-        kind: deployment.kind.clone(),
-        commit: deployment.commit.clone(),
-        ref_name: deployment.ref_name.clone(),
-        by: deployment.by.clone(),
-        origin: deployment.origin,
-        mode: deployment.mode,
-        redeploy: deployment.redeploy,
-        skip_tests: deployment.skip_tests,
         retry_of: Some(deployment.id),
         // It had been let through before.
         now: true,
+        ..Wish::again(deployment)
     };
     queue
         .try_again(deployment.id, wish, why(Next::Again), why(Next::Newer))

@@ -15,7 +15,8 @@ use crate::system::notify;
 use crate::traffic::{Traffic, TrafficError};
 use crate::worker::Worker;
 use crate::{
-    caretaker, cutover, intake, landing, messenger, reconcile, recovery, teller, tracer, web,
+    caretaker, cutover, gatekeeper, intake, landing, lookout, messenger, reconcile, recovery,
+    teller, tracer, web,
 };
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -90,6 +91,8 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
         intake::spool::take_up(&worker).await;
         tokio::spawn(intake::spool::watch(worker.clone()));
         tokio::spawn(reconcile::watch(Arc::clone(&tools), queue.clone()));
+        tokio::spawn(gatekeeper::answer(Arc::clone(&tools), queue.clone()));
+        tokio::spawn(lookout::watch(Arc::clone(&tools), queue.clone()));
         tokio::spawn(caretaker::watch(Arc::clone(&tools)));
         tokio::spawn(cutover::watch(Arc::clone(&tools)));
         tokio::spawn(teller::tell(Arc::clone(&tools)));

@@ -97,6 +97,9 @@ fn end(shown: &DeploymentShown, screen: &mut Screen) {
     let deployment = &shown.deployment;
     let failure = deployment.failure.iter().flat_map(report::failure_report);
     failure.for_each(|line| screen.line(&line));
+    if let (State::Waiting, Some(ci)) = (deployment.state, &deployment.ci) {
+        screen.say(format!("  waiting {}", report::waits_for_ci(ci)));
+    }
     if let (State::Approval, Some(asked)) = (deployment.state, &deployment.approval) {
         screen.say(format!("  waiting for approval: {}", report::asks(asked)));
         let brings = shown.changes.iter().flat_map(report::brings);

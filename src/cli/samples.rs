@@ -31,6 +31,7 @@ pub(super) fn deployment(id: DeploymentId, env: &str, state: State) -> Deploymen
         color: None,
         env_digest: None,
         restore_point: None,
+        ci: None,
         approval: None,
         retry_of: None,
         created_ms,

@@ -7,7 +7,7 @@ use super::failure::{CliError, Code};
 use super::screen::Screen;
 use super::table::{Table, cell, plain};
 use crate::domain::{Color, Deployment, State};
-use crate::report::{Line, Tone, ago, one_line, span, what};
+use crate::report::{Line, Tone, ago, one_line, span, waits_for_ci, what};
 use crate::system::clock;
 use crate::web::types::{Builds, EnvironmentStatus, SlotStatus, Status, UntoldTarget, Which};
 
@@ -145,7 +145,10 @@ pub(super) fn running(deployment: &Deployment, builds: &Builds, now_ms: i64) -> 
         let before = builds.building.len() + place;
         plain(format!("     waits for a build slot: {before} before it"))
     });
-    [line].into_iter().chain(waits).collect()
+    let ci = deployment.ci.as_ref();
+    let ci = ci.filter(|ci| deployment.state == State::Waiting && ci.is_open());
+    let ci = ci.map(|ci| plain(format!("     {}", one_line(&waits_for_ci(ci), 200))));
+    [line].into_iter().chain(waits).chain(ci).collect()
 }
 
 /// The last deployment, when it is not what serves: why what was pushed is not live.

@@ -1,4 +1,5 @@
 use super::Secret;
+use crate::domain::EnvId;
 use std::path::PathBuf;
 
 /// Where and how the forge of an app is told how its deployments go.
@@ -18,6 +19,16 @@ pub struct ForgeApi {
     pub comments: bool,
     /// Whether another app of this server has the same repository, so that the environment's name alone does not tell.
     pub shared: bool,
+}
+
+impl ForgeApi {
+    /// The environment as the forge knows it: with the app's name where several apps come from one repository.
+    pub fn label(&self, env: &EnvId) -> String {
+        match self.shared {
+            true => env.to_string(),
+            false => env.env.to_string(),
+        }
+    }
 }
 
 /// Who Teal is at a forge.

@@ -33,6 +33,7 @@ mod secret;
 mod server;
 mod server_keys;
 mod server_values;
+mod triggers;
 mod typed_app;
 mod typed_environment;
 mod typed_forge_api;
@@ -42,6 +43,7 @@ mod typed_proxy;
 mod typed_recipe;
 mod typed_run;
 mod typed_server;
+mod typed_triggers;
 mod values;
 
 #[cfg(test)]
@@ -59,3 +61,4 @@ pub use server::{
     App, Approval, Contact, Credentials, Environment, EnvironmentLimits, Forge, LogFormat, OnPush,
     Ports, RefRule, Server, Traces,
 };
+pub use triggers::{AfterCi, Triggers};

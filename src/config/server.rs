@@ -1,4 +1,4 @@
-use super::{ConfigError, ForgeApi, Notify, Proxy, Secret};
+use super::{AfterCi, ConfigError, ForgeApi, Notify, Proxy, Secret, Triggers};
 use crate::domain::{AppName, Color, DeployHours, EnvId, Grants, Mode, People, Redirect};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -165,12 +165,12 @@ impl App {
             .unwrap_or("main")
     }
 
-    /// The environments that take this ref (`refs/heads/main`), in the order of the file. A ref that is neither branch
-    /// nor tag maps to nothing.
+    /// The environments where a push of this ref (`refs/heads/main`) goes live, in the order of the file. A ref that is
+    /// neither branch nor tag maps to nothing.
     pub fn environments_for(&self, ref_name: &str) -> Vec<&Environment> {
         self.environments
             .iter()
-            .filter(|env| env.refs.iter().any(|rule| rule.matches(ref_name)))
+            .filter(|env| env.triggers.pushes && env.takes(ref_name))
             .collect()
     }
 }
@@ -234,6 +234,10 @@ pub struct Environment {
     pub backups_size: Option<u64>,
     /// How often its remote is compared with what serves; zero: never.
     pub reconcile: Duration,
+    /// What makes a commit go live here.
+    pub triggers: Triggers,
+    /// The CI that a commit waits for before it may go live; absent: none.
+    pub after: Option<AfterCi>,
     /// The hours in which pushes go live; absent: always.
     pub deploy_hours: Option<DeployHours>,
     /// Whose yes a release needs before it may serve; absent: nobody's.
@@ -244,6 +248,13 @@ pub struct Environment {
     pub limits: EnvironmentLimits,
     /// The user that the app's commands and services run as; absent: the server's own.
     pub run_as: Option<String>,
+}
+
+impl Environment {
+    /// Whether this ref is one of its own.
+    pub fn takes(&self, ref_name: &str) -> bool {
+        self.refs.iter().any(|rule| rule.matches(ref_name))
+    }
 }
 
 /// Whose yes a release needs before it may serve.

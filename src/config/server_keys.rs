@@ -2,9 +2,6 @@
 
 use super::document::Rules;
 
-/// Keys that the format foresees and this version does not carry out. Taking them silently would feel safe and be unsafe.
-const FORESEEN: &[&str] = &["after"];
-
 /// Every table with its keys, to tell where a misplaced key belongs.
 const PLACES: &[(&str, &[&str])] = &[
     ("at the top, before the first [table]", SERVER.keys),
@@ -34,7 +31,7 @@ pub(super) const SERVER: Rules = Rules {
         "people",
         "notify",
     ],
-    refused: foreseen,
+    refused: |_| None,
     elsewhere: belongs,
 };
 
@@ -50,7 +47,7 @@ pub(super) const PROXY: Rules = Rules {
         "command",
         "verify",
     ],
-    refused: foreseen,
+    refused: |_| None,
     elsewhere: belongs,
 };
 
@@ -89,7 +86,7 @@ pub(super) const APP: Rules = Rules {
         "comments",
         "environments",
     ],
-    refused: foreseen,
+    refused: |_| None,
     elsewhere: belongs,
 };
 
@@ -120,13 +117,15 @@ pub(super) const ENVIRONMENT: Rules = Rules {
         "backups",
         "backups_size",
         "reconcile",
+        "triggers",
+        "after",
         "deploy_hours",
         "approval",
         "allow",
         "run_as",
         "limits",
     ],
-    refused: foreseen,
+    refused: |_| None,
     elsewhere: belongs,
 };
 
@@ -134,6 +133,12 @@ pub(super) const LIMITS: Rules = Rules {
     keys: &["memory", "build_memory", "processes", "log"],
     refused: |_| None,
     elsewhere: belongs,
+};
+
+pub(super) const AFTER: Rules = Rules {
+    keys: &["ci", "timeout"],
+    refused: |_| None,
+    elsewhere: |_| None,
 };
 
 pub(super) const APPROVAL: Rules = Rules {
@@ -204,13 +209,6 @@ const fn notify(keys: &'static [&'static str]) -> Rules {
         refused: |_| None,
         elsewhere: |_| None,
     }
-}
-
-/// The message about a key whose capability does not exist yet.
-fn foreseen(key: &str) -> Option<String> {
-    FORESEEN.contains(&key).then(|| {
-        format!("`{key}` is not supported by this version of Teal: take it out, it would protect and tell nobody")
-    })
 }
 
 /// Where a key belongs that is not known where it stands.

@@ -9,6 +9,7 @@ use super::server_values::size;
 use super::typed_environment::{TypedEnvironment, environment};
 use super::typed_forge_api::forge_api;
 use super::typed_people::grants;
+use super::typed_triggers;
 use super::{App, Credentials, Forge, remote, secret};
 use crate::domain::AppName;
 
@@ -77,10 +78,15 @@ fn app<'a>(field: &Field<'a>, around: &Around<'_>) -> Result<TypedApp<'a>, Confi
     let people = &around.inherited.people;
     let allow = section.get("allow").map(|field| grants(&field, people));
     let allow = allow.transpose()?;
-    let environments = environments
+    let environments: Vec<TypedEnvironment<'_>> = environments
         .iter()
         .map(|field| environment(&name, field, &around.inherited, allow.as_ref()))
         .collect::<Result<_, _>>()?;
+    for env in &environments {
+        let triggers = env.triggers_at.as_ref();
+        let triggers = triggers.map(|field| (field, env.meant.triggers));
+        typed_triggers::fit(env.after_at.as_ref(), triggers, forge, api.as_ref())?;
+    }
     let meant = App {
         name,
         forge,

@@ -6,6 +6,7 @@ use super::error::{ConfigError, shown};
 use super::server_keys::{APPROVAL, ENVIRONMENT, LIMITS, PORTS};
 use super::server_values::{duration_or, number_or, path_or, size};
 use super::typed_people::grants;
+use super::typed_triggers::{after, triggers};
 use super::{Approval, Environment, EnvironmentLimits, OnPush, Ports, RefRule, refs, values};
 use crate::domain::{AppName, DeployHours, EnvId, EnvName, Grants, Mode, People, Redirect};
 use std::path::PathBuf;
@@ -31,6 +32,10 @@ pub(super) struct TypedEnvironment<'a> {
     pub ports_at: Option<Field<'a>>,
     /// Where its root was typed.
     pub root_at: Option<Field<'a>>,
+    /// Where it was typed what it waits for.
+    pub after_at: Option<Field<'a>>,
+    /// Where it was typed what makes a commit go live.
+    pub triggers_at: Option<Field<'a>>,
     /// Every host name with the place where it was typed.
     pub names: Vec<(String, Field<'a>)>,
 }
@@ -77,6 +82,8 @@ pub(super) fn environment<'a>(
         backups: number_or(&section, "backups", 5, 1000)?,
         backups_size: section.get("backups_size").map(|f| size(&f)).transpose()?,
         reconcile: duration_or(&section, "reconcile", inherited.reconcile)?,
+        triggers: triggers(&section)?,
+        after: after(&section)?,
         deploy_hours: section
             .get("deploy_hours")
             .map(|field| deploy_hours(&field))
@@ -104,6 +111,8 @@ pub(super) fn environment<'a>(
         at: field.clone(),
         ports_at: section.get("ports"),
         root_at: section.get("root"),
+        after_at: section.get("after"),
+        triggers_at: section.get("triggers"),
         names: domains.into_iter().chain(redirected).collect(),
     })
 }

@@ -1,4 +1,4 @@
-use super::{Asked, Color, CommitId, EnvId, Origin};
+use super::{Asked, Ci, Color, CommitId, EnvId, Origin};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -39,6 +39,9 @@ pub struct Deployment {
     pub restore_point: Option<String>,
     /// The interrupted deployment that this one tries again.
     pub retry_of: Option<DeploymentId>,
+    /// CI's word that it waits for or waited for, where its environment wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ci: Option<Ci>,
     /// The yes that it waits for or waited for, where its environment wants one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Asked>,

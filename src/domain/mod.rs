@@ -4,6 +4,7 @@
 mod account;
 mod act;
 mod approval;
+mod ci;
 mod color;
 mod deployment;
 mod event;
@@ -18,6 +19,7 @@ mod route;
 pub use account::{Account, Actor};
 pub use act::{Act, Audited, Verdict};
 pub use approval::{Answer, Asked};
+pub use ci::{Ci, Found};
 pub use color::Color;
 pub use deployment::{Deployment, DeploymentId, Failure, Kind, Mode, Receipt, State, Step};
 pub use event::{Event, Record, Spent, StepEnd};

@@ -17,6 +17,8 @@ pub enum Origin {
     Dashboard,
     /// A button in a chat.
     Chat,
+    /// A deployment that somebody made at the forge.
+    Deployment,
 }
 
 impl Origin {
@@ -29,7 +31,16 @@ impl Origin {
             Origin::Reconcile => "reconcile",
             Origin::Dashboard => "dashboard",
             Origin::Chat => "chat",
+            Origin::Deployment => "deployment",
         }
+    }
+
+    /// Whether whoever came by it meant one commit, and not whatever a ref points to.
+    pub fn means_a_commit(self) -> bool {
+        matches!(
+            self,
+            Origin::Cli | Origin::Dashboard | Origin::Chat | Origin::Deployment
+        )
     }
 }
 

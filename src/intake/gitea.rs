@@ -55,6 +55,8 @@ pub(super) fn said(event: &str, payload: &[u8]) -> Result<Said, Refusal> {
         "delete" => Ok(Said::Nothing(
             "a deleted ref deploys nothing, and what serves goes on serving".to_owned(),
         )),
+        "status" | "workflow_run" | "workflow_job" | "action_run_success"
+        | "action_run_failure" | "action_run_recover" => Ok(Said::Checks(event.to_owned())),
         _ => Ok(no_concern(event)),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Refusal;
 use super::envelope::{Envelope, is_signed, plain, vouching};
+use super::github_deployments;
 use super::said::{Pushed, Said, merged, no_concern, parse};
 use http::HeaderMap;
 use serde::Deserialize;
@@ -35,6 +36,11 @@ pub(super) fn said(event: &str, payload: &[u8]) -> Result<Said, Refusal> {
         "ping" => Ok(Said::Ping),
         "push" => parse::<PushEvent>(event, payload).map(PushEvent::said),
         "pull_request" => parse::<PullRequestEvent>(event, payload).map(PullRequestEvent::said),
+        "deployment" => github_deployments::made(event, payload),
+        "deployment_protection_rule" => github_deployments::asked(event, payload),
+        "workflow_run" | "check_run" | "check_suite" | "status" => {
+            Ok(Said::Checks(event.to_owned()))
+        }
         "create" | "delete" => Ok(Said::Nothing(format!(
             "a `{event}` event deploys nothing: the push that comes with it says the same"
         ))),

@@ -35,6 +35,7 @@ pub(super) fn said(event: &str, payload: &[u8]) -> Result<Said, Refusal> {
         "Merge Request Hook" => {
             parse::<MergeRequestHook>(event, payload).map(MergeRequestHook::said)
         }
+        "Pipeline Hook" | "Job Hook" => Ok(Said::Checks(event.to_owned())),
         _ => Ok(no_concern(event)),
     }
 }

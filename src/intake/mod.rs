@@ -11,14 +11,17 @@ pub mod hook_protocol;
 pub mod spool;
 pub mod webhook;
 
+mod answers;
 mod budget;
 mod envelope;
 mod gitea;
 mod github;
+mod github_deployments;
 mod gitlab;
 mod hooks;
 #[cfg(test)]
 mod noise;
+mod ordered;
 mod permits;
 mod planning;
 mod post_receive;

@@ -54,6 +54,35 @@ fn noise_never_panics_and_never_deploys_an_unsigned_body() {
 }
 
 #[test]
+fn noise_about_deployments_names_an_environment_that_is_there_and_nothing_but_a_number_of_a_url() {
+    let mut noise = Noise::new(5);
+    let app = deploying_app();
+    let bodies = [
+        ("deployment", deployment()),
+        ("deployment_protection_rule", question()),
+    ];
+    for _ in 0..rounds(3000) {
+        let (event, payload) = noise.one_of(&bodies);
+        let mut body = payload.to_string().into_bytes();
+        noise.spoil(&mut body);
+        let env = "shop/production".parse().unwrap();
+        match read(&app, &signed(Forge::GitHub, event, &body), &body) {
+            Ok(delivery) => match delivery.meaning {
+                Meaning::Deployment(made) => {
+                    assert_eq!(made.env, env);
+                    assert!(check_ref_name(&format!("refs/heads/{}", made.ref_name)).is_ok());
+                    assert!(!made.by.contains(['\n', '\u{1b}']), "{made:?}");
+                }
+                Meaning::Question(asked) => assert_eq!(asked.env, env),
+                Meaning::Ignored(why) => assert!(!why.contains('\n'), "{why}"),
+                other => panic!("{other:?}"),
+            },
+            Err(refusal) => assert!(!refusal.to_string().contains('\n'), "{refusal}"),
+        }
+    }
+}
+
+#[test]
 fn a_ref_is_one_that_git_would_take_and_is_shown_on_one_line() {
     let mut noise = Noise::new(2);
     let good = [

@@ -1,24 +1,24 @@
 //! `POST /hooks/<app>`: a forge's delivery, from the wire to the queue.
 
+use super::answers::{accepted, not_stored, say};
 use super::body;
 use super::budget::Budget;
+use super::ordered;
 use super::permits::Permits;
 use super::received::in_words;
 use super::refusal::Refusal;
 use super::refused;
 use super::slack;
 use super::webhook::{self, Meaning};
-use crate::domain::{Actor, Origin, Push};
-use crate::journal::JournalError;
-use crate::queue::{Accepted, Queued, shown_ref};
+use crate::domain::{Actor, AppName, Origin, Push};
+use crate::queue::{Accepted, shown_ref};
 use crate::web::Remote;
 use crate::worker::Worker;
+use axum::Router;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::post;
-use axum::{Json, Router};
-use serde_json::json;
 
 /// The route of the webhooks.
 pub fn webhooks() -> Router<Worker> {
@@ -54,14 +54,29 @@ async fn receive(
     };
     drop(share);
     match delivery {
-        Ok(delivery) => accept(&worker, delivery).await,
+        Ok(delivery) => accept(&worker, &app.name, delivery).await,
         Err(refusal) => refuse(&refusal),
     }
 }
 
-async fn accept(worker: &Worker, delivery: webhook::Delivery) -> Response {
+async fn accept(worker: &Worker, app: &AppName, delivery: webhook::Delivery) -> Response {
     let push = match &delivery.meaning {
         Meaning::Push(push) => peeled(worker, push.clone()),
+        Meaning::Deployment(made) => {
+            let actor = worker.tools().access().whois(delivery.account(&made.by));
+            return ordered::made(worker, &actor, made.clone()).await;
+        }
+        Meaning::Question(asked) => {
+            let actor = worker.tools().access().whois(delivery.account(&asked.by));
+            return ordered::asked(worker, &actor, asked.clone(), delivery.key).await;
+        }
+        Meaning::Checks => {
+            worker.queue().hear(app);
+            return say(
+                StatusCode::OK,
+                "Teal asks what CI says of the commits that wait for it",
+            );
+        }
         Meaning::Ping => {
             return say(
                 StatusCode::OK,
@@ -70,7 +85,7 @@ async fn accept(worker: &Worker, delivery: webhook::Delivery) -> Response {
         }
         Meaning::Ignored(why) => return say(StatusCode::OK, why),
     };
-    let actor = worker.tools().access().whois(delivery.account(&push));
+    let actor = worker.tools().access().whois(delivery.account(&push.by));
     let permits = permits(worker, &push, &actor).await;
     if permits.are_refused() {
         let why: Vec<String> = permits.refused.iter().map(in_words).collect();
@@ -123,34 +138,7 @@ async fn permits(worker: &Worker, push: &Push, actor: &Actor) -> Permits {
     Permits::ask(&tools.access(), actor, Origin::Webhook, &about, &mapped).await
 }
 
-fn accepted(worker: &Worker, made: Vec<Queued>, refused: &[String]) -> Response {
-    let made: Vec<_> = made
-        .into_iter()
-        .map(|queued| {
-            let url = worker.tools().page(queued.id);
-            json!({ "id": queued.id, "environment": queued.env, "url": url })
-        })
-        .collect();
-    let mut answer = json!({ "deployments": made });
-    if !refused.is_empty() {
-        answer["refused"] = json!(refused);
-    }
-    (StatusCode::ACCEPTED, Json(answer)).into_response()
-}
-
-fn not_stored(error: &JournalError) -> Response {
-    tracing::error!(%error, "a delivery could not be stored");
-    say(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "the delivery could not be stored: send it again later",
-    )
-}
-
 fn refuse(refusal: &Refusal) -> Response {
     refused::log(refusal);
     say(refusal.status(), &refusal.to_string())
-}
-
-fn say(status: StatusCode, message: &str) -> Response {
-    (status, Json(json!({ "message": message }))).into_response()
 }

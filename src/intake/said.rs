@@ -12,8 +12,44 @@ pub(super) enum Said {
     Ping,
     /// A ref has a new value, or none.
     Push(Pushed),
+    /// Somebody made a deployment there.
+    Deployment(Ordered),
+    /// A workflow asks whether it may deploy.
+    Question(Question),
+    /// There are news of what CI does, by this event.
+    Checks(String),
     /// Anything that deploys nothing, with the reason.
     Nothing(String),
+}
+
+/// A deployment that somebody made at the forge, as the forge words it.
+#[derive(Debug)]
+pub(super) struct Ordered {
+    /// `owner/name`.
+    pub(super) repository: String,
+    /// Its number there.
+    pub(super) number: u64,
+    /// The environment's name there.
+    pub(super) label: String,
+    /// What was named: a branch, a tag or a commit.
+    pub(super) ref_name: String,
+    /// The commit that this was then.
+    pub(super) commit: String,
+    /// The login of who made it.
+    pub(super) by: String,
+}
+
+/// A workflow that waits for a yes before it deploys.
+#[derive(Debug)]
+pub(super) struct Question {
+    /// `owner/name`.
+    pub(super) repository: String,
+    /// The number of the workflow's run.
+    pub(super) run: u64,
+    /// The environment's name there.
+    pub(super) label: String,
+    /// The login of who began it.
+    pub(super) by: String,
 }
 
 /// A ref's new value as the forge words it.

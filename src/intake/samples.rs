@@ -1,9 +1,10 @@
 //! Deliveries for tests: an app, and payloads in each forge's shape with headers that vouch for them.
 
-use crate::config::{App, Credentials, Forge, Secret};
+use crate::config::{App, Credentials, Forge, Secret, Server};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
+use std::path::Path;
 
 pub(super) const SECRET: &str = "correct horse";
 pub(super) const COMMIT: &str = "1111111111222222222233333333334444444444";
@@ -22,6 +23,38 @@ pub(super) fn app(forge: Option<Forge>) -> App {
         largest_push: 1 << 30,
         environments: Vec::new(),
     }
+}
+
+/// An app at GitHub that takes deployments made there, and waits for CI.
+pub(super) fn deploying_app() -> App {
+    let text = "[apps.shop]\nforge = 'github'\nrepo = 'https://forge.example/Blue/Shop.git'\n\
+        webhook_secret = { env = 'S' }\ntoken = { env = 'S' }\n\
+        [apps.shop.environments.production]\ntriggers = ['push', 'deployment']\nafter = 'ci'\n";
+    let secret = |_: &str| Some(SECRET.to_owned());
+    let server = Server::parse(text, Path::new("teal.toml"), &secret).unwrap();
+    server.apps.into_values().next().unwrap()
+}
+
+/// A deployment that somebody made at GitHub.
+pub(super) fn deployment() -> Value {
+    json!({
+        "action": "created",
+        "deployment": {
+            "id": 42, "sha": COMMIT, "ref": "main", "task": "deploy", "environment": "production",
+            "payload": {}, "creator": { "login": "ada" },
+        },
+        "repository": { "full_name": "blue/shop" },
+    })
+}
+
+/// A workflow at GitHub that asks whether it may deploy.
+pub(super) fn question() -> Value {
+    json!({
+        "action": "requested", "environment": "production",
+        "deployment_callback_url": "https://elsewhere.example/actions/runs/41/deployment_protection_rule",
+        "deployment": { "creator": { "login": "ada" } },
+        "repository": { "full_name": "blue/shop" },
+    })
 }
 
 /// A push in the shape of GitHub and its relatives.

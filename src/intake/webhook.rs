@@ -2,11 +2,11 @@
 //! payload names (`clone_url` and its kin) are not even read; only configured remotes are ever spoken to.
 
 use super::envelope::Envelope;
-use super::said::{Pushed, Said};
+use super::said::{Ordered, Pushed, Question, Said};
 use super::shown::shown;
 use super::{Refusal, check_ref_name, gitea, github, gitlab};
-use crate::config::{App, Forge};
-use crate::domain::{Account, CommitId, Origin, Push, PushOptions};
+use crate::config::{App, Environment, Forge};
+use crate::domain::{Account, CommitId, EnvId, Origin, Push, PushOptions};
 use http::HeaderMap;
 
 /// Who pushed, where the forge did not say.
@@ -24,9 +24,9 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The account that pushed, as the forge vouches for it.
-    pub fn account(&self, push: &Push) -> Account {
-        let login = match push.by.as_str() {
+    /// The account of that login, as the forge vouches for it.
+    pub fn account(&self, login: &str) -> Account {
+        let login = match login {
             // Nobody's login is empty, so it is nobody's account.
             SOMEBODY => String::new(),
             login => login.to_owned(),
@@ -46,8 +46,40 @@ pub enum Meaning {
     Ping,
     /// A branch or tag has a new value. The commit is what the sender saw; only the ref's present tip may be deployed.
     Push(Push),
+    /// Somebody made a deployment at the forge for an environment that takes those.
+    Deployment(Made),
+    /// A workflow asks whether it may deploy to an environment.
+    Question(Asked),
+    /// CI has news, and an environment waits for it.
+    Checks,
     /// Nothing to do, and why, in words for the person who looks at the hook's log.
     Ignored(String),
+}
+
+/// A deployment that somebody made at the forge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Where it is meant to go live.
+    pub env: EnvId,
+    /// Its number at the forge.
+    pub number: u64,
+    /// What was named: a branch, a tag or a commit.
+    pub ref_name: String,
+    /// The commit.
+    pub commit: CommitId,
+    /// Who made it.
+    pub by: String,
+}
+
+/// A workflow that asks whether it may deploy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Where to.
+    pub env: EnvId,
+    /// The number of its run at the forge.
+    pub run: u64,
+    /// Who began it.
+    pub by: String,
 }
 
 /// Checks who sent the delivery and says what it means.
@@ -133,19 +165,98 @@ fn meaning(app: &App, said: Said) -> Result<Meaning, Refusal> {
         Said::Ping => Ok(Meaning::Ping),
         Said::Nothing(why) => Ok(Meaning::Ignored(why)),
         Said::Push(pushed) => push(app, pushed),
+        Said::Deployment(made) => deployment(app, made),
+        Said::Question(asked) => Ok(question(app, asked)),
+        Said::Checks(event) => Ok(checks(app, &event)),
+    }
+}
+
+fn checks(app: &App, event: &str) -> Meaning {
+    match app.environments.iter().any(|env| env.after.is_some()) {
+        true => Meaning::Checks,
+        false => Meaning::Ignored(format!(
+            "a `{}` event deploys nothing here: no environment of {} waits for CI (`after`)",
+            shown(event, 40),
+            app.name
+        )),
+    }
+}
+
+fn deployment(app: &App, made: Ordered) -> Result<Meaning, Refusal> {
+    if let Some(ignored) = elsewhere(app, "deployment", &made.repository) {
+        return Ok(ignored);
+    }
+    let label = shown(&made.label, 60);
+    let env = labelled(app, &made.label);
+    let Some(env) = env.filter(|env| env.triggers.deployments) else {
+        return Ok(Meaning::Ignored(format!(
+            "a deployment to `{label}` deploys nothing here: no environment of that name has \"deployment\" among its `triggers`"
+        )));
+    };
+    // It may be the short name of a branch or a tag, or a commit's own name.
+    check_ref_name(&format!("refs/heads/{}", made.ref_name))?;
+    Ok(Meaning::Deployment(Made {
+        env: env.id.clone(),
+        number: made.number,
+        ref_name: made.ref_name,
+        commit: made.commit.parse()?,
+        by: who(&made.by),
+    }))
+}
+
+fn question(app: &App, asked: Question) -> Meaning {
+    if let Some(ignored) = elsewhere(app, "workflow", &asked.repository) {
+        return ignored;
+    }
+    match labelled(app, &asked.label) {
+        Some(env) if app.api.is_some() => Meaning::Question(Asked {
+            env: env.id.clone(),
+            run: asked.run,
+            by: who(&asked.by),
+        }),
+        Some(_) => Meaning::Ignored(format!(
+            "{} has no token or `github_app`, so that the workflow cannot be answered",
+            app.name
+        )),
+        None => Meaning::Ignored(format!(
+            "{} has no environment `{}`, so that the workflow is not answered",
+            app.name,
+            shown(&asked.label, 60)
+        )),
+    }
+}
+
+/// The environment that the forge knows by this name.
+fn labelled<'a>(app: &'a App, label: &str) -> Option<&'a Environment> {
+    let api = app.api.as_ref()?;
+    let mut environments = app.environments.iter();
+    environments.find(|env| api.label(&env.id) == label)
+}
+
+/// The answer to what is about another repository than the app's.
+fn elsewhere(app: &App, what: &str, repository: &str) -> Option<Meaning> {
+    let repo = app.repo.as_ref()?;
+    (!is_repository(repo, repository)).then(|| {
+        Meaning::Ignored(format!(
+            "this {what} is {} the repository {}, and the app `{}` is deployed from {}",
+            if what == "push" { "to" } else { "of" },
+            shown(repository, 100),
+            app.name,
+            shown(repo, 200)
+        ))
+    })
+}
+
+fn who(login: &str) -> String {
+    match login {
+        "" => SOMEBODY.to_owned(),
+        login => shown(login, 60),
     }
 }
 
 fn push(app: &App, pushed: Pushed) -> Result<Meaning, Refusal> {
-    if let Some(repo) = &app.repo
-        && !is_repository(repo, &pushed.repository)
-    {
-        return Ok(Meaning::Ignored(format!(
-            "this push is to the repository {}, and the app `{}` is deployed from {}",
-            shown(&pushed.repository, 100),
-            app.name,
-            shown(repo, 200)
-        )));
+    if let Some(ignored) = elsewhere(app, "push", &pushed.repository) {
+        return Ok(ignored);
     }
     check_ref_name(&pushed.ref_name)?;
     let commit: CommitId = pushed.commit.parse()?;
@@ -163,15 +274,11 @@ fn push(app: &App, pushed: Pushed) -> Result<Meaning, Refusal> {
             "{ref_name} is neither a branch nor a tag"
         )));
     }
-    let by = match pushed.by.as_str() {
-        "" => SOMEBODY.to_owned(),
-        login => shown(login, 60),
-    };
     Ok(Meaning::Push(Push {
         app: app.name.clone(),
         ref_name: pushed.ref_name,
         commit,
-        by,
+        by: who(&pushed.by),
         origin: Origin::Webhook,
         options: PushOptions::default(),
     }))

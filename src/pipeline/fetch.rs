@@ -49,12 +49,23 @@ async fn bring(run: &mut Run<'_>) -> Result<Done, Stop> {
     let Some(remote) = &run.app.repo else {
         return here(run, &wanted).await;
     };
-    if run.deployment.origin == Origin::Cli && run.repo()?.contains(&wanted)? {
+    let is_meant = run.deployment.origin.means_a_commit();
+    if is_meant && run.repo()?.contains(&wanted)? {
         return Ok(Done::Skipped("the commit is here".to_owned()));
     }
     tokio::select! {
         fetched = transfer(run.tools, run.app) => fetched?,
         why = run.cancel.wait() => return Err(Stop::Cancelled(why)),
+    }
+    if is_meant {
+        return match run.repo()?.contains(&wanted)? {
+            true => Ok(Done::Ran(String::new())),
+            false => Err(
+                Trouble::new(format!("{remote} has no commit {}", wanted.short()))
+                    .next("push it there, or deploy another commit")
+                    .into(),
+            ),
+        };
     }
     let tip = run.repo()?.remote_tip(&run.deployment.ref_name)?;
     if let Some(tip) = &tip {
@@ -62,7 +73,11 @@ async fn bring(run: &mut Run<'_>) -> Result<Done, Stop> {
     }
     match tip {
         Some(tip) if tip == wanted => Ok(Done::Ran(String::new())),
-        Some(tip) if run.env.allow.is_some() && !same(run, &wanted, &tip)? => {
+        // Neither is what CI has said of one commit said of the next.
+        Some(tip)
+            if (run.env.allow.is_some() || run.env.after.is_some())
+                && !same(run, &wanted, &tip)? =>
+        {
             Err(Stop::Cancelled(somebody_elses(run, &wanted, &tip)))
         }
         Some(tip) => moved_on(run, tip).await,
@@ -175,7 +190,7 @@ async fn set_commit(run: &mut Run<'_>, commit: CommitId) -> Result<(), Stop> {
     if run.deployment.commit != commit {
         run.deployment.commit = commit.clone();
         let id = run.id();
-        let is_tip = run.deployment.origin != Origin::Cli && run.deployment.kind == Kind::Deploy;
+        let is_tip = !run.deployment.origin.means_a_commit() && run.deployment.kind == Kind::Deploy;
         let change = run.tools.journal.write(move |entry| {
             let changed = entry.change(id, |deployment| deployment.commit = commit)?;
             if is_tip {

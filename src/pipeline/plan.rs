@@ -104,6 +104,7 @@ fn rehearsal(env: &EnvId, ref_name: &str, commit: &CommitId, mode: Mode) -> Depl
         color: None,
         env_digest: None,
         restore_point: None,
+        ci: None,
         approval: None,
         retry_of: None,
         created_ms: 0,

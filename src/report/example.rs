@@ -56,6 +56,7 @@ fn deployment(env: &EnvId) -> Result<Deployment, NameError> {
         color: Some(Color::Green),
         env_digest: None,
         restore_point: None,
+        ci: None,
         approval: None,
         retry_of: None,
         created_ms: MADE_MS,

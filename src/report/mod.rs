@@ -9,6 +9,7 @@ mod approval;
 mod audience;
 mod changed;
 mod chats;
+mod ci;
 mod dora;
 mod escape;
 mod example;
@@ -31,8 +32,10 @@ pub use approval::{answered, asks, brings, goes_on, how_to_answer};
 pub use audience::{Audience, COMMENTS, DEPLOYMENTS, STATUSES};
 pub use changed::changed;
 pub use chats::{APPROVE, REJECT};
+pub use ci::waits_for_ci;
 pub use dora::{Dora, dora};
 pub use example::example;
+pub use forges::{GitHubApi, GitLabApi, GiteaApi, Review, Reviewer};
 pub use memory::Memory;
 pub use moments::{ago, span};
 pub use news::{COMMITS, Changes, News, Outcome, StepTold};
@@ -41,7 +44,7 @@ pub use ping::ping;
 pub use tame::{Tamer, one_line};
 pub use target::{Target, targets, whisper};
 pub use timing::{Timed, Trace};
-pub use wire::{Refusal, Retry};
+pub use wire::{Refusal, Retry, Wire};
 pub use wording::{
     Line, Tone, duration, ending, failure_report, headline, held_back, line, receipt, short_ref,
     what,

@@ -14,6 +14,7 @@ mod lane;
 pub mod outbox;
 pub mod passed_over;
 pub mod pushes;
+pub mod questions;
 mod schema;
 pub mod tips;
 pub mod told;

@@ -150,6 +150,24 @@ CREATE TABLE tokens (
     used_ms    INTEGER
 ) STRICT;
 ",
+    "
+CREATE TABLE questions (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    app         TEXT NOT NULL,
+    delivery    TEXT,
+    env         TEXT NOT NULL,
+    run         INTEGER NOT NULL,
+    by          TEXT NOT NULL,
+    refused     TEXT,
+    asked_ms    INTEGER NOT NULL,
+    told        TEXT,
+    tries       INTEGER NOT NULL DEFAULT 0,
+    next_ms     INTEGER NOT NULL DEFAULT 0,
+    answered_ms INTEGER
+) STRICT;
+CREATE UNIQUE INDEX questions_once ON questions (app, delivery) WHERE delivery IS NOT NULL;
+CREATE INDEX questions_open ON questions (app, id) WHERE answered_ms IS NULL;
+",
 ];
 
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {

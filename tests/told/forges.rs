@@ -40,6 +40,19 @@ impl Stateful for Gitea {
                 self.statuses.push(status.clone());
                 Some(Reply::json(201, status))
             }
+            ("GET", ("commits", rest)) if rest.ends_with("/status") => {
+                let sha = rest.trim_end_matches("/status");
+                let own: Vec<&Value> = { self.statuses.iter() }
+                    .filter(|one| one["sha"] == sha)
+                    .collect();
+                let statuses = if own.is_empty() {
+                    Value::Null
+                } else {
+                    json!(own)
+                };
+                let all = json!({ "state": "", "total_count": own.len(), "statuses": statuses });
+                Some(Reply::json(200, all))
+            }
             ("GET", ("commits", _)) => Some(Reply::json(200, json!(self.statuses))),
             _ => None,
         }
@@ -108,8 +121,9 @@ impl Stateful for GitLab {
         let mut body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         Some(match (request.method.as_str(), path.as_slice()) {
             ("POST", ["statuses", sha]) => self.status(sha, &body),
-            ("GET", ["repository", "commits", _, "statuses"]) => {
-                Reply::json(200, json!(self.statuses))
+            ("GET", ["repository", "commits", sha, "statuses"]) => {
+                let own = self.statuses.iter().filter(|one| one["sha"] == *sha);
+                Reply::json(200, own.cloned().collect())
             }
             ("GET", ["environments"]) => Reply::json(200, json!(self.environments)),
             ("POST", ["environments"]) => {

@@ -13,6 +13,12 @@ pub struct GitHub {
     pub deployment_statuses: Vec<Value>,
     /// Merged pull requests: number and merge commit.
     pub pulls: Vec<(u64, String)>,
+    /// Runs of workflows, as they stand, newest first.
+    pub runs: Vec<Value>,
+    /// Check runs, each with its `head_sha`.
+    pub check_runs: Vec<Value>,
+    /// What workflows that asked were answered, oldest first: run, state, comment.
+    pub reviews: Vec<(u64, String, String)>,
     /// Comments, oldest first, each with `id`, `issue` and `body`.
     pub comments: Vec<Value>,
     /// Tokens of the app's installation that were given out; only the last one is good.
@@ -110,6 +116,32 @@ impl GitHub {
         Reply::json(201, body)
     }
 
+    /// The newest status of each context, as GitHub combines them.
+    fn combined(&self, sha: &str) -> Reply {
+        let mut newest: Vec<&Value> = Vec::new();
+        for status in self.statuses.iter().rev().filter(|one| one["sha"] == sha) {
+            if !newest.iter().any(|one| one["context"] == status["context"]) {
+                newest.push(status);
+            }
+        }
+        let all = json!({ "state": "pending", "sha": sha, "total_count": newest.len(), "statuses": newest });
+        Reply::json(200, all)
+    }
+
+    fn listed(&self, key: &str, all: &[Value], sha: &str) -> Reply {
+        let own: Vec<&Value> = all.iter().filter(|one| one["head_sha"] == sha).collect();
+        Reply::json(200, json!({ "total_count": own.len(), key: own }))
+    }
+
+    fn review(&mut self, run: u64, body: &Value) -> Reply {
+        if body["environment_name"] != "production" {
+            return Reply::json(422, json!({ "message": "No such environment" }));
+        }
+        let state = body["state"].as_str().unwrap_or("waits").to_owned();
+        self.reviews.push((run, state, text(&body["comment"])));
+        Reply::text(204, "")
+    }
+
     fn comment(&mut self, issue: u64, body: &Value) -> Reply {
         let id = 500 + self.comments.len();
         let comment = json!({ "id": id, "issue": issue, "body": body["body"] });
@@ -161,6 +193,17 @@ impl Stateful for GitHub {
             ("POST", ["statuses", sha]) => self.status(sha, body),
             ("GET", ["commits", sha, "statuses"]) => {
                 newest_first(self.statuses.iter().filter(|one| one["sha"] == *sha))
+            }
+            ("GET", ["commits", sha, "status"]) => self.combined(sha),
+            ("GET", ["commits", sha, "check-runs"]) => {
+                self.listed("check_runs", &self.check_runs, sha)
+            }
+            ("GET", ["actions", "runs"]) => {
+                let (sha, _) = request.query.split_once("head_sha=")?.1.split_once('&')?;
+                self.listed("workflow_runs", &self.runs, sha)
+            }
+            ("POST", ["actions", "runs", run, "deployment_protection_rule"]) => {
+                self.review(run.parse().ok()?, &body)
             }
             ("POST", ["deployments"]) => self.deployment(body),
             ("GET", ["deployments"]) => newest_first(self.deployments.iter()),

@@ -20,6 +20,11 @@ impl World {
     }
 
     pub fn with(plan: TealPlan, kind: &str, api: &str, keys: &str) -> World {
+        World::having(plan, kind, api, keys, "")
+    }
+
+    /// One whose production has these keys.
+    pub fn having(plan: TealPlan, kind: &str, api: &str, keys: &str, production: &str) -> World {
         let sandbox = Sandbox::new();
         let forge = Forge::start(&sandbox);
         forge.repository(&sandbox, "blue/shop");
@@ -48,7 +53,7 @@ impl World {
                 },
             )
             .app("shop", &keys)
-            .environment("shop", "production", "")
+            .environment("shop", "production", production)
             .init(sandbox);
         teal.serve();
         World {
@@ -60,11 +65,17 @@ impl World {
 
     /// Pushes to the forge and deploys what is there; the exit code.
     pub fn deploy(&self) -> i32 {
+        self.push();
+        self.teal.cli(["deploy", "production"]).code
+    }
+
+    /// Pushes to the forge, which is not Teal: nothing happens but that. The commit.
+    pub fn push(&self) -> String {
         self.app
             .git()
             .run(["push", "--quiet", "--force", "origin", "main"])
             .ok();
-        self.teal.cli(["deploy", "production"]).code
+        self.app.git().head()
     }
 }
 

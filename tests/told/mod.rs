@@ -1,6 +1,7 @@
 //! Everybody is told, once: stand-ins of each service on real sockets, which keep what they are told, answer as their
 //! documentation says, and fail the scenario on anything that nobody expected.
 
+mod after_ci;
 mod asking;
 mod chats;
 mod forges;
@@ -12,6 +13,7 @@ mod slack;
 mod hearing_chats;
 mod hearing_forges;
 mod hearing_mail;
+mod made_there;
 mod once;
 mod patience;
 mod rights;

@@ -13,6 +13,7 @@ mod server_mistakes;
 mod server_relations;
 mod server_secrets;
 mod server_telling;
+mod server_triggers;
 
 use super::{ConfigError, Entry, Recipe, RepoView, Server};
 use std::path::Path;

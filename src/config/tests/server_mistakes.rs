@@ -37,7 +37,7 @@ fn unknown_keys_name_the_nearest_right_one() {
     teal.toml:2:1: unknown key `zzz` in [apps.arq.environments.production]
       |
     2 | zzz = …
-      | ^^^ known here: branch, tag, root, ports, domain, domains, redirect, mode, on_push, drain, drain_websockets, hold, keep_warm, observe, backups, backups_size, reconcile, deploy_hours, approval, allow, run_as, limits
+      | ^^^ known here: branch, tag, root, ports, domain, domains, redirect, mode, on_push, drain, drain_websockets, hold, keep_warm, observe, backups, backups_size, reconcile, triggers, after, deploy_hours, approval, allow, run_as, limits
     ");
     assert_snapshot!(wrong_app("webhook_sekret = 'hunter2'"), @r"
     teal.toml:2:1: unknown key `webhook_sekret` in [apps.arq]
@@ -57,16 +57,6 @@ fn unknown_keys_name_the_nearest_right_one() {
     1 | "a\u001b[31m" = …
       | ^^^^^^^^^^^^^ known here: state_dir, apps_dir, listen, public_url, public_page, ssh_host, build_slots, reconcile, log, traces, proxy, apps, people, notify
     "#);
-}
-
-#[test]
-fn keys_without_a_capability_are_not_taken_silently() {
-    assert_snapshot!(wrong_env("after = 'ci'"), @r"
-    teal.toml:2:1: `after` is not supported by this version of Teal: take it out, it would protect and tell nobody
-      |
-    2 | after = …
-      | ^^^^^
-    ");
 }
 
 #[test]

@@ -1,18 +1,17 @@
 //! Gitea and Forgejo: commit statuses.
 
+use super::gitea_api::GiteaApi;
 use super::state::{State, context};
-use crate::config::{ForgeApi, ForgeLogin};
+use crate::config::ForgeApi;
 use crate::report::News;
 use crate::report::message::summary;
 use crate::report::wire::{Refusal, Wire};
-use http::Method;
 use serde_json::{Value, json};
 
 /// A repository at Gitea or Forgejo.
 #[derive(Debug, Clone)]
 pub struct Gitea {
-    wire: Wire,
-    api: ForgeApi,
+    api: GiteaApi,
 }
 
 const DESCRIPTION: usize = 200;
@@ -21,15 +20,14 @@ impl Gitea {
     /// The repository that the API names.
     pub fn new(wire: &Wire, api: &ForgeApi) -> Gitea {
         Gitea {
-            wire: wire.clone(),
-            api: api.clone(),
+            api: GiteaApi::new(wire, api),
         }
     }
 
     /// Tells it; what the forge answered, in words.
     pub async fn tell(&self, news: &News) -> Result<String, Refusal> {
         let sha = news.deployment.commit.as_str();
-        let context = context(&self.api, news);
+        let context = context(&self.api.api, news);
         let state = State::of(news.moment).status();
         let description = summary(news, DESCRIPTION);
         if news.again && self.has(sha, &context, state, &description).await? {
@@ -41,19 +39,15 @@ impl Gitea {
             "description": description,
             "target_url": news.page,
         });
-        let request = self.request(Method::POST, &format!("statuses/{sha}"));
-        let answer = self.wire.send(request.json(&body)).await?;
-        answer.taken().map_err(|refusal| self.advise(refusal))?;
+        self.api.post(&format!("statuses/{sha}"), &body).await?;
         let short = news.deployment.commit.short();
         Ok(format!("it shows {context} as {state} on {short}"))
     }
 
     /// Asks what the token may do, and tells nothing.
     pub async fn check(&self) -> Result<String, Refusal> {
-        let url = format!("{}/repos/{}", self.api.url, self.api.project);
-        let answer = self.wire.send(self.authorized(Method::GET, &url)).await?;
-        let answer = answer.taken().map_err(|refusal| self.advise(refusal))?;
-        let project = &self.api.project;
+        let answer = self.api.get("").await?;
+        let project = &self.api.api.project;
         match answer
             .json
             .pointer("/permissions/push")
@@ -75,8 +69,7 @@ impl Gitea {
         description: &str,
     ) -> Result<bool, Refusal> {
         let path = format!("commits/{sha}/statuses?sort=recentupdate&limit=50");
-        let answer = self.wire.send(self.request(Method::GET, &path)).await?;
-        let answer = answer.taken().map_err(|refusal| self.advise(refusal))?;
+        let answer = self.api.get(&path).await?;
         let all = answer
             .json
             .as_array()
@@ -87,32 +80,5 @@ impl Gitea {
         // What is sent as `state` comes back as `status`.
         let same = |one: &Value| one["status"] == state && one["description"] == description;
         Ok(newest.is_some_and(same))
-    }
-
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let url = format!("{}/repos/{}/{path}", self.api.url, self.api.project);
-        self.authorized(method, &url)
-    }
-
-    fn authorized(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
-        let request = self.wire.request(method, url);
-        match &self.api.login {
-            // Forgejo tells `token` from `Token`.
-            ForgeLogin::Token(token) => {
-                request.header("authorization", format!("token {}", token.expose()))
-            }
-            ForgeLogin::App { .. } => request,
-        }
-    }
-
-    fn advise(&self, refusal: Refusal) -> Refusal {
-        let project = &self.api.project;
-        match refusal.words.get(..15) {
-            Some("it answered 401") => refusal.hint("the token is wrong"),
-            Some("it answered 403" | "it answered 404") => refusal.hint(&format!(
-                "the token needs `write:repository`, and its user may write to {project}"
-            )),
-            _ => refusal,
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! GitHub: commit statuses, and deployments, which its pages show under "Environments".
 
-use super::github_client::Client;
+use super::github_client::GitHubApi;
 use super::github_comment;
-use super::state::{State, context, label};
+use super::state::{State, context};
 use crate::config::ForgeApi;
 use crate::domain::Kind;
 use crate::report::memory::Memory;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// One of the three things that GitHub is told about an app.
 #[derive(Debug, Clone)]
 pub struct GitHub {
-    client: Client,
+    client: GitHubApi,
     api: ForgeApi,
     what: What,
 }
@@ -33,7 +33,7 @@ impl GitHub {
     /// Tells what the last part of a target's name says.
     pub fn new(api: &ForgeApi, what: &str) -> Result<GitHub, Refusal> {
         Ok(GitHub {
-            client: Client::new(api)?,
+            client: GitHubApi::new(api)?,
             api: api.clone(),
             what: match what {
                 DEPLOYMENTS => What::Deployments,
@@ -191,12 +191,12 @@ impl GitHub {
             }
             memory.remember(live, id).await?;
         }
-        let env = label(&self.api, news.env());
+        let env = self.api.label(news.env());
         Ok(format!("it shows {env} as {}", state.deployment()))
     }
 
     async fn create(&self, news: &News) -> Result<u64, Refusal> {
-        let env = label(&self.api, news.env());
+        let env = self.api.label(news.env());
         let task = match news.deployment.kind {
             Kind::Deploy => "deploy",
             Kind::Rollback { .. } => "rollback",
@@ -229,7 +229,7 @@ impl GitHub {
         let path = format!(
             "/repos/{}/deployments?sha={sha}&environment={}&per_page=100",
             self.api.project,
-            query(&label(&self.api, news.env()))
+            query(&self.api.label(news.env()))
         );
         let answer = self.client.get(&path).await?.taken()?;
         let all = answer

@@ -16,16 +16,17 @@ use serde_json::Value;
 /// No answer that matters is longer.
 const LONGEST: usize = 1 << 20;
 
+/// GitHub's API as whoever Teal is there.
 #[derive(Debug, Clone)]
-pub(super) struct Client {
+pub struct GitHubApi {
     crab: Octocrab,
 }
 
 type Answered = Result<Response<BoxBody<Bytes, octocrab::Error>>, octocrab::Error>;
 
-impl Client {
+impl GitHubApi {
     /// Opens it; nothing is asked yet.
-    pub fn new(api: &ForgeApi) -> Result<Client, Refusal> {
+    pub fn new(api: &ForgeApi) -> Result<GitHubApi, Refusal> {
         https::provide();
         let version = HeaderName::from_static("x-github-api-version");
         let builder = OctocrabBuilder::new()
@@ -61,17 +62,20 @@ impl Client {
                     .map_err(refusal)?
             }
         };
-        Ok(Client { crab })
+        Ok(GitHubApi { crab })
     }
 
+    /// Asks for something.
     pub async fn get(&self, path: &str) -> Result<Answer, Refusal> {
         within(self.crab._get(path)).await
     }
 
+    /// Sends something.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, Refusal> {
         within(self.crab._post(path, Some(body))).await
     }
 
+    /// Changes something.
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Answer, Refusal> {
         within(self.crab._patch(path, Some(body))).await
     }

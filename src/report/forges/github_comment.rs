@@ -1,6 +1,6 @@
 //! One comment on the merged pull request, with a line for each environment, edited as deployments go.
 
-use super::github_client::Client;
+use super::github_client::GitHubApi;
 use crate::report::News;
 use crate::report::escape::markdown;
 use crate::report::memory::Memory;
@@ -21,7 +21,7 @@ struct Comment {
 const MARK: &str = "<!-- teal: deployments -->";
 
 pub(super) async fn tell(
-    client: &Client,
+    client: &GitHubApi,
     project: &str,
     news: &News,
     memory: &Memory,
@@ -54,7 +54,7 @@ pub(super) async fn tell(
 }
 
 /// The merged pull request that brought the commit.
-async fn merged(client: &Client, project: &str, news: &News) -> Result<Option<u64>, Refusal> {
+async fn merged(client: &GitHubApi, project: &str, news: &News) -> Result<Option<u64>, Refusal> {
     let sha = news.deployment.commit.as_str();
     let path = format!("/repos/{project}/commits/{sha}/pulls?per_page=100");
     let answer = client.get(&path).await?.taken()?;
@@ -66,7 +66,7 @@ async fn merged(client: &Client, project: &str, news: &News) -> Result<Option<u6
     Ok(best.and_then(|one| one["number"].as_u64()))
 }
 
-async fn find(client: &Client, project: &str, pull: u64) -> Result<Option<u64>, Refusal> {
+async fn find(client: &GitHubApi, project: &str, pull: u64) -> Result<Option<u64>, Refusal> {
     let path = format!("/repos/{project}/issues/{pull}/comments?per_page=100");
     let answer = client.get(&path).await?.taken()?;
     let all = answer

@@ -1,10 +1,11 @@
 //! GitLab: commit statuses, environments and deployments.
 
-use super::state::{State, context, label};
-use crate::config::{ForgeApi, ForgeLogin};
+use super::gitlab_api::{GitLabApi, query};
+use super::state::{State, context};
+use crate::config::ForgeApi;
 use crate::report::memory::Memory;
 use crate::report::message::summary;
-use crate::report::wire::{Answer, Refusal, Wire};
+use crate::report::wire::{Refusal, Wire};
 use crate::report::{DEPLOYMENTS, News};
 use http::Method;
 use serde_json::{Value, json};
@@ -12,8 +13,7 @@ use serde_json::{Value, json};
 /// One of the two things that GitLab is told about an app.
 #[derive(Debug, Clone)]
 pub struct GitLab {
-    wire: Wire,
-    api: ForgeApi,
+    api: GitLabApi,
     deployments: bool,
 }
 
@@ -23,8 +23,7 @@ impl GitLab {
     /// Tells what the last part of a target's name says.
     pub fn new(wire: &Wire, api: &ForgeApi, what: &str) -> GitLab {
         GitLab {
-            wire: wire.clone(),
-            api: api.clone(),
+            api: GitLabApi::new(wire, api),
             deployments: what == DEPLOYMENTS,
         }
     }
@@ -36,20 +35,21 @@ impl GitLab {
             (true, true) => self.look().await,
             (true, false) => self.deployment(news, memory).await,
         };
-        told.map_err(|refusal| self.advise(refusal))
+        told.map_err(|refusal| self.api.advise(refusal))
     }
 
     /// Asks what the token may do, and until when; tells nothing.
     pub async fn check(&self) -> Result<String, Refusal> {
-        self.rights().await.map_err(|refusal| self.advise(refusal))
+        self.rights()
+            .await
+            .map_err(|refusal| self.api.advise(refusal))
     }
 
     async fn rights(&self) -> Result<String, Refusal> {
         const DEVELOPER: u64 = 30;
-        let project = &self.api.project;
-        let url = format!("{}/projects/{}", self.api.url, query(project));
-        let request = self.authorized(Method::GET, &url);
-        let answer = self.wire.send(request).await?.taken()?;
+        let project = &self.api.api.project;
+        let request = self.api.request(Method::GET, "");
+        let answer = self.api.send(request).await?.taken()?;
         let level = |whose: &str| answer.number(&format!("/permissions/{whose}/access_level"));
         let levels = [level("project_access"), level("group_access")];
         let level = levels.into_iter().flatten().max().unwrap_or(0);
@@ -59,8 +59,11 @@ impl GitLab {
             )));
         }
         // Tokens of jobs and of older versions do not know themselves; then there is nothing more to be said of them.
-        let url = format!("{}/personal_access_tokens/self", self.api.url);
-        let own = self.wire.send(self.authorized(Method::GET, &url)).await?;
+        let url = format!("{}/personal_access_tokens/self", self.api.api.url);
+        let own = self
+            .api
+            .send(self.api.authorized(Method::GET, &url))
+            .await?;
         let scopes = own.json["scopes"].as_array();
         if scopes.is_some_and(|all| !all.iter().any(|one| one == "api")) {
             return Err(Refusal::later("its token lacks the scope `api`"));
@@ -72,25 +75,14 @@ impl GitLab {
         Ok(format!("{project} is open to its token{until}"))
     }
 
-    fn advise(&self, refusal: Refusal) -> Refusal {
-        match refusal.words.get(..15) {
-            Some("it answered 401") => refusal.hint("the token is wrong or has expired"),
-            Some("it answered 403" | "it answered 404") => refusal.hint(&format!(
-                "the token needs the scope `api` and the role Developer in {}",
-                self.api.project
-            )),
-            _ => refusal,
-        }
-    }
-
     async fn look(&self) -> Result<String, Refusal> {
-        self.get("deployments?per_page=1").await?;
+        self.api.get("deployments?per_page=1").await?;
         Ok("it lets Teal read; an example would be seen by everybody, so none was made".to_owned())
     }
 
     async fn status(&self, news: &News) -> Result<String, Refusal> {
         let sha = news.deployment.commit.as_str();
-        let context = context(&self.api, news);
+        let context = context(&self.api.api, news);
         let state = State::of(news.moment).gitlab();
         let short = news.deployment.commit.short();
         if news.again && self.newest(sha, &context).await?.as_deref() == Some(state) {
@@ -103,9 +95,10 @@ impl GitLab {
             "target_url": news.page,
         });
         let request = self
+            .api
             .request(Method::POST, &format!("statuses/{sha}"))
             .json(&body);
-        let answer = self.wire.send(request).await?;
+        let answer = self.api.send(request).await?;
         if !answer.status.is_success() && answer.text.contains("Cannot transition") {
             // GitLab has no way from a state to itself; what it has is looked at.
             return match self.newest(sha, &context).await? {
@@ -120,6 +113,7 @@ impl GitLab {
     async fn newest(&self, sha: &str, context: &str) -> Result<Option<String>, Refusal> {
         let name = query(context);
         let answer = self
+            .api
             .get(&format!(
                 "repository/commits/{sha}/statuses?name={name}&per_page=100"
             ))
@@ -134,7 +128,7 @@ impl GitLab {
 
     async fn deployment(&self, news: &News, memory: &Memory) -> Result<String, Refusal> {
         let state = State::of(news.moment);
-        let env = label(&self.api, news.env());
+        let env = self.api.api.label(news.env());
         if state == State::Waiting {
             return Ok("GitLab's deployments begin when they run".to_owned());
         }
@@ -142,9 +136,9 @@ impl GitLab {
         let subject = format!("deployment {}", news.deployment.id);
         let known: Option<u64> = memory.recall(subject.clone()).await?;
         if let Some(id) = known {
-            let request = self.request(Method::PUT, &format!("deployments/{id}"));
+            let request = self.api.request(Method::PUT, &format!("deployments/{id}"));
             let answer = self
-                .wire
+                .api
                 .send(request.json(&json!({ "status": word })))
                 .await?;
             if !answer.text.contains("Cannot transition") {
@@ -181,8 +175,8 @@ impl GitLab {
             "tag": tag,
             "status": word,
         });
-        let request = self.request(Method::POST, "deployments").json(&body);
-        self.wire.send(request).await?.taken()?.id("/id")
+        let request = self.api.request(Method::POST, "deployments").json(&body);
+        self.api.send(request).await?.taken()?.id("/id")
     }
 
     /// The deployment that an earlier try made although its answer was lost: the newest one, when it is of this commit and
@@ -192,7 +186,7 @@ impl GitLab {
             "deployments?environment={}&order_by=id&sort=desc&per_page=1",
             query(env)
         );
-        let answer = self.get(&path).await?;
+        let answer = self.api.get(&path).await?;
         let newest = answer.json.pointer("/0").unwrap_or(&Value::Null);
         let own = newest["sha"] == news.deployment.commit.as_str() && newest["status"] == word;
         Ok(newest["id"].as_u64().filter(|_| own))
@@ -201,46 +195,19 @@ impl GitLab {
     /// Makes sure that the environment is there, with the address that people reach it by.
     async fn environment(&self, env: &str, news: &News) -> Result<(), Refusal> {
         let found = self
+            .api
             .get(&format!("environments?name={}", query(env)))
             .await?;
         if found.json.as_array().is_some_and(|all| !all.is_empty()) {
             return Ok(());
         }
         let body = json!({ "name": env, "external_url": news.url });
-        let request = self.request(Method::POST, "environments").json(&body);
-        let answer = self.wire.send(request).await?;
+        let request = self.api.request(Method::POST, "environments").json(&body);
+        let answer = self.api.send(request).await?;
         // Somebody else made it meanwhile.
         if answer.text.contains("already been taken") {
             return Ok(());
         }
         answer.taken().map(|_| ())
     }
-
-    async fn get(&self, path: &str) -> Result<Answer, Refusal> {
-        self.wire
-            .send(self.request(Method::GET, path))
-            .await?
-            .taken()
-    }
-
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let url = format!(
-            "{}/projects/{}/{path}",
-            self.api.url,
-            query(&self.api.project)
-        );
-        self.authorized(method, &url)
-    }
-
-    fn authorized(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
-        let request = self.wire.request(method, url);
-        match &self.api.login {
-            ForgeLogin::Token(token) => request.header("private-token", token.expose()),
-            ForgeLogin::App { .. } => request,
-        }
-    }
-}
-
-fn query(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

@@ -1,5 +1,5 @@
 use crate::config::ForgeApi;
-use crate::domain::{EnvId, Moment};
+use crate::domain::Moment;
 use crate::report::News;
 
 /// What a forge can be told of a deployment: the same five things in the words of each.
@@ -57,18 +57,10 @@ impl State {
     }
 }
 
-/// The environment as the forge knows it: with the app's name where several apps come from one repository.
-pub(super) fn label(api: &ForgeApi, env: &EnvId) -> String {
-    match api.shared {
-        true => env.to_string(),
-        false => env.env.to_string(),
-    }
-}
-
 /// What a commit status is filed under. An example is filed apart, because a status cannot be taken back.
 pub(super) fn context(api: &ForgeApi, news: &News) -> String {
     match news.test {
         true => "teal/test".to_owned(),
-        false => format!("teal/{}", label(api, news.env())),
+        false => format!("teal/{}", api.label(news.env())),
     }
 }

@@ -1,8 +1,11 @@
 //! What `teal doctor` cannot look at from outside: what only the server's own secrets can show.
 
 use super::types::Finding;
+use crate::ci::Ci;
 use crate::config::{App, Server};
+use crate::domain::{CommitId, EnvId};
 use crate::pipeline;
+use crate::reconcile;
 use crate::report::{Target, ping, targets};
 use crate::system::git::Remote;
 use crate::web::Refusal;
@@ -32,6 +35,12 @@ pub(super) async fn doctor(State(worker): State<Worker>) -> Result<Json<Vec<Find
         if app.forge.is_some() {
             let (server, app) = (Arc::clone(&tools.server), app.clone());
             looks.spawn(numbered(count, delivery(server, app)));
+            count += 1;
+        }
+        for env in app.environments.iter().filter(|env| env.after.is_some()) {
+            let tip = reconcile::newest_tip(tools, app, &env.id);
+            let (app, env) = (app.clone(), env.id.clone());
+            looks.spawn(numbered(count, checks(app, env, tip.ok().flatten())));
             count += 1;
         }
     }
@@ -88,6 +97,43 @@ async fn delivery(server: Arc<Server>, app: App) -> Finding {
             format!(
                 "`public_url` has to lead to {}; config/nginx-in-front.conf shows a way in",
                 server.listen
+            ),
+        ),
+    }
+}
+
+/// Whether the forge lets Teal read what CI says, asked about the commit that its branch points to.
+async fn checks(app: App, env: EnvId, tip: Option<(String, CommitId)>) -> Finding {
+    const AREA: &str = "ci";
+    let Some((ref_name, commit)) = tip else {
+        let what = format!("{env}: nothing was pushed yet that CI could be asked about");
+        return Finding::unknown(
+            AREA,
+            what,
+            format!("push something, then: teal doctor {AREA}"),
+        );
+    };
+    let asked = match Ci::of(&app) {
+        Some(Ok(ci)) => ci.checks(&commit, &ref_name).await,
+        Some(Err(refusal)) => Err(refusal),
+        None => Ok(Vec::new()),
+    };
+    let name = crate::queue::shown_ref(&ref_name);
+    match asked {
+        Ok(checks) => {
+            let count = checks.iter().filter(|check| !check.is_part).count();
+            let short = commit.short();
+            Finding::good(
+                AREA,
+                format!("{env}: the forge knows {count} checks of {name} ({short})"),
+            )
+        }
+        Err(refusal) => Finding::problem(
+            AREA,
+            format!("{env}: the forge does not say what CI finds: {refusal}"),
+            format!(
+                "put the token of [apps.{}] right; until then every push waits",
+                app.name
             ),
         ),
     }

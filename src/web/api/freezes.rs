@@ -47,6 +47,8 @@ pub(super) async fn freeze(
         })
         .await?;
     worker.queue().nudge();
+    // Workflows at the forge wait for the same.
+    worker.queue().hear(&env.app);
     let hold = worker.queue().hold(&env).await?;
     Ok(Json(FreezeShown {
         hold: hold.map(|hold| hold.to_string()),

@@ -165,6 +165,7 @@ fn asked_for(it: &Deployment) -> String {
         Origin::Cli => "a command",
         Origin::Dashboard => "the dashboard",
         Origin::Chat => "a chat",
+        Origin::Deployment => "a deployment at the forge",
         Origin::Reconcile => "looking at the repository",
     };
     let mode = match it.mode {
