@@ -213,10 +213,22 @@ async fn deploy_and_wait(
     })
 }
 
-/// Why the wish would have to wait: the connection that asks would have to stay open for as long as a freeze lasts.
+/// Why the wish would have to wait: the connection that asks would have to stay open for as long as a freeze lasts, or until
+/// CI has found good what is not even at the forge.
 async fn held(received: &Received, wish: &Wish) -> Option<String> {
     if wish.now {
         return None;
+    }
+    let tools = received.worker.tools();
+    if tools
+        .environment(&wish.env)
+        .is_some_and(|(_, env)| env.after.is_some())
+    {
+        let why = format!(
+            "{} goes live after CI: push to its forge, or here with -o now",
+            wish.env
+        );
+        return Some(one_line(&why));
     }
     let hold = received.worker.queue().hold(&wish.env).await.ok()??;
     let why = format!("{} is {hold}; push again then, or with -o now", wish.env);

@@ -251,7 +251,20 @@ fn gitea_and_gitlab_are_asked_in_their_own_words() {
         };
         set("pending");
         world.says("0 of 1 done, waiting for `ci / test (push)`");
+        // Its next job has no status yet, and the run goes on: each says so in its own words.
+        let run = |status: &str| match sender {
+            Sender::Gitea => {
+                json!({ "head_sha": sha, "event": "push", "path": "ci.yml@main", "status": status })
+            }
+            _ => {
+                json!({ "commit_sha": sha, "event": "push", "workflow_id": "ci.yml", "status": status })
+            }
+        };
+        gitea.look(|gitea| gitea.runs = Some(vec![run("waiting")]));
         set("success");
+        world.says("1 of 2 done, waiting for `ci.yml");
+        gitea.look(|gitea| gitea.runs = Some(vec![run("success")]));
+        world.news(sender, "action_run_success");
         world.teal.wait_for_states(&["live"]);
     }
     let gitlab = Service::start(GitLab::default());
@@ -301,4 +314,18 @@ fn who_waits_for_no_ci_says_so_to_the_forge() {
         "{}",
         told.body
     );
+}
+
+#[test]
+fn a_push_straight_to_the_server_does_not_go_around_ci() {
+    let (_github, world) = at_github(&format!("{TEST}\non_push = \"gate\""));
+    let repo = world.teal.repository("shop");
+    let repo = repo.to_str().unwrap();
+    for refspec in ["main", "main:refs/deploy/production"] {
+        let pushed = world.app.git().run(["push", repo, refspec]);
+        assert_ne!(pushed.code, 0);
+        let why = "shop/production goes live after CI: push to its forge, or here with -o now";
+        assert!(pushed.stderr.contains(why), "{}", pushed.stderr);
+    }
+    assert!(world.teal.states().is_empty());
 }

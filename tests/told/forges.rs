@@ -9,6 +9,8 @@ pub struct Gitea {
     pub statuses: Vec<Value>,
     /// Whether the token's user may only read.
     pub reader: bool,
+    /// Runs of Actions, where the version lists them.
+    pub runs: Option<Vec<Value>>,
 }
 
 impl Stateful for Gitea {
@@ -40,6 +42,10 @@ impl Stateful for Gitea {
                 self.statuses.push(status.clone());
                 Some(Reply::json(201, status))
             }
+            ("GET", ("actions", "runs")) => Some(match &self.runs {
+                Some(runs) => Reply::json(200, json!({ "workflow_runs": runs })),
+                None => Reply::json(404, json!({ "message": "not found" })),
+            }),
             ("GET", ("commits", rest)) if rest.ends_with("/status") => {
                 let sha = rest.trim_end_matches("/status");
                 let own: Vec<&Value> = { self.statuses.iter() }
