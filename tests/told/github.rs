@@ -25,6 +25,8 @@ pub struct GitHub {
     pub installation_tokens: usize,
     /// Whether the plain token is accepted.
     pub token_revoked: bool,
+    /// Whether the token may not read Actions.
+    pub hides_runs: bool,
     /// The scopes of the token, if it is a classic one.
     pub scopes: Option<&'static str>,
 }
@@ -197,6 +199,10 @@ impl Stateful for GitHub {
             ("GET", ["commits", sha, "status"]) => self.combined(sha),
             ("GET", ["commits", sha, "check-runs"]) => {
                 self.listed("check_runs", &self.check_runs, sha)
+            }
+            ("GET", ["actions", "runs"]) if self.hides_runs => {
+                let why = "Resource not accessible by personal access token";
+                Reply::json(403, json!({ "message": why }))
             }
             ("GET", ["actions", "runs"]) => {
                 let (sha, _) = request.query.split_once("head_sha=")?.1.split_once('&')?;

@@ -80,6 +80,33 @@ fn tokens_of_gitea_and_gitlab_are_asked_whether_they_may_write() {
 }
 
 #[test]
+fn who_waits_for_ci_sees_whether_the_token_may_read_it() {
+    let github = Service::start(GitHub::default());
+    let api = github.url("/api/v3");
+    let world = World::having(Teal::plan(), "github", &api, WITH_TOKEN, "after = \"ci\"");
+    let found = findings(&world, "ci");
+    assert_eq!(
+        found,
+        ["unknown: shop/production: nothing was pushed yet that CI could be asked about"]
+    );
+    world.push();
+    // Asking for a deployment looks at the repository.
+    world.teal.cli(["deploy", "production", "--detach"]).ok();
+    let found = findings(&world, "ci");
+    assert!(
+        found[0].starts_with("good: shop/production: the forge knows 0 checks of main"),
+        "{found:?}"
+    );
+    github.look(|github| github.hides_runs = true);
+    let found = findings(&world, "ci");
+    assert!(found[0].starts_with("problem: "), "{found:?}");
+    assert!(
+        found[0].ends_with("the token needs \"Actions: read\" for blue/shop"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn chats_are_asked_who_teal_is_there_where_they_can_be_asked() {
     let slack = Service::start(Slack::default());
     let plan = Teal::plan()
