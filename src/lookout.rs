@@ -2,15 +2,18 @@
 //! has news, and now and then, because a delivery may be lost. What CI had turned down is looked at again as well: somebody
 //! may run a check once more, and then expects what follows from it.
 
+mod outcome;
+
 use crate::ci::{Ci, Verdict, judge};
 use crate::config::{AfterCi, App, Environment};
-use crate::domain::{CommitId, Deployment, DeploymentId, Event, Failure, Found, State};
-use crate::journal::{Entry, JournalError};
+use crate::domain::{CommitId, Deployment, DeploymentId, State};
+use crate::journal::JournalError;
 use crate::pipeline::{self, Tools};
 use crate::queue::{Queue, was_turned_down};
 use crate::report::{Refusal, Retry, span};
-use crate::store::{StoreError, deployments, environments};
+use crate::store::{StoreError, deployments};
 use crate::system::clock;
+use outcome::Outcome;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +29,7 @@ const PAUSES: [u64; 5] = [5, 10, 20, 30, 60];
 const AGAIN: Duration = Duration::from_secs(300);
 const AGAIN_WITHIN_MS: i64 = 24 * 3600 * 1000;
 /// Where no checks are named, those that are known at once need not be all: a forge takes a moment to make them.
-const SETTLED_MS: i64 = 5000;
+const SETTLED: Duration = Duration::from_secs(5);
 /// How long to wait when the database itself does not answer.
 const TROUBLE: Duration = Duration::from_secs(5);
 
@@ -41,7 +44,10 @@ pub async fn watch(tools: Arc<Tools>, queue: Queue) {
             };
             let lookout = Lookout {
                 tools: Arc::clone(&tools),
-                queue: queue.clone(),
+                outcome: Outcome {
+                    tools: Arc::clone(&tools),
+                    queue: queue.clone(),
+                },
                 app: app.clone(),
                 ci,
                 seen: BTreeMap::new(),
@@ -55,7 +61,7 @@ pub async fn watch(tools: Arc<Tools>, queue: Queue) {
 /// Looks at the commits of one app.
 struct Lookout {
     tools: Arc<Tools>,
-    queue: Queue,
+    outcome: Outcome,
     app: App,
     ci: Result<Ci, Refusal>,
     seen: BTreeMap<DeploymentId, Seen>,
@@ -65,6 +71,7 @@ struct Lookout {
 #[derive(Clone, Copy)]
 struct Seen {
     looks: usize,
+    first: Instant,
     last: Option<Instant>,
     next: Instant,
     /// When it is waited for no longer, by the time that passes: nobody puts that forward or back.
@@ -99,16 +106,12 @@ impl Lookout {
         for deployment in found {
             let mut env = self.app.environments.iter();
             let env = env.find(|env| env.id == deployment.env).cloned();
-            // The environment wants no CI any more: what waits goes on.
-            let Some((env, after)) =
-                env.and_then(|env| env.after.clone().map(|after| (env, after)))
-            else {
-                let good = Verdict::Good("it is not waited for any more".to_owned());
-                self.keep(&deployment, deployment.commit.clone(), good)
-                    .await?;
-                continue;
-            };
-            self.look_at(&deployment, &env, &after).await?;
+            // Where no CI is wanted any more, the queue lets go what waits.
+            if let Some(env) = env
+                && let Some(after) = &env.after
+            {
+                self.look_at(&deployment, &env, after).await?;
+            }
         }
         let next = self.seen.values().map(|seen| seen.next.min(seen.end)).min();
         Ok(next.unwrap_or_else(|| Instant::now() + AGAIN))
@@ -156,7 +159,7 @@ impl Lookout {
             self.seen.insert(deployment.id, seen);
             return Ok(());
         }
-        let (commit, verdict, pause) = self.ask(deployment, after).await;
+        let (commit, verdict, pause) = self.ask(deployment, after, seen.first).await;
         seen.looks += 1;
         seen.last = Some(now);
         let usual = PAUSES[seen.looks.min(PAUSES.len()) - 1];
@@ -172,15 +175,18 @@ impl Lookout {
             Verdict::Open(words) if over => {
                 let within = span(i64::try_from(after.timeout.as_millis()).unwrap_or(i64::MAX));
                 let cause = format!("CI did not say within {within} that it is good: {words}");
-                self.turn_down(deployment, env, commit, cause, Vec::new())
+                self.outcome
+                    .turn_down(deployment, env, commit, cause, Vec::new())
                     .await
             }
             Verdict::Bad { words, lines } if waits => {
                 let cause = format!("CI does not let it through: {words}");
-                self.turn_down(deployment, env, commit, cause, lines).await
+                self.outcome
+                    .turn_down(deployment, env, commit, cause, lines)
+                    .await
             }
-            Verdict::Good(words) if !waits => self.take_up_again(deployment, words).await,
-            verdict if waits => self.keep(deployment, commit, verdict).await,
+            Verdict::Good(words) if !waits => self.outcome.take_up_again(deployment, words).await,
+            verdict if waits => self.outcome.keep(deployment, commit, verdict).await,
             _ => Ok(()),
         }
     }
@@ -190,6 +196,7 @@ impl Lookout {
         &self,
         deployment: &Deployment,
         after: &AfterCi,
+        first: Instant,
     ) -> (CommitId, Verdict, Option<Duration>) {
         let commit = match self.commit(&deployment.commit).await {
             Ok(commit) => commit,
@@ -210,17 +217,11 @@ impl Lookout {
                 return (commit, Verdict::Open(words), pause);
             }
         };
-        let verdict = judge(&checks, &after.checks);
-        let waited = clock::now_ms() - deployment.created_ms;
-        match verdict {
-            Verdict::Good(words) if after.checks.is_empty() && waited < SETTLED_MS => {
-                let left = u64::try_from(SETTLED_MS - waited).unwrap_or(0);
+        let left = SETTLED.saturating_sub(first.elapsed());
+        match judge(&checks, &after.checks) {
+            Verdict::Good(words) if after.checks.is_empty() && !left.is_zero() => {
                 let words = format!("{words} so far");
-                (
-                    commit,
-                    Verdict::Open(words),
-                    Some(Duration::from_millis(left.min(5000))),
-                )
+                (commit, Verdict::Open(words), Some(left))
             }
             verdict => (commit, verdict, None),
         }
@@ -247,80 +248,6 @@ impl Lookout {
         here()?.ok_or_else(|| format!("commit {} is not in its repository", named.short()))
     }
 
-    /// Keeps what is known now. A deployment that is elsewhere by now is left alone.
-    async fn keep(
-        &self,
-        deployment: &Deployment,
-        commit: CommitId,
-        verdict: Verdict,
-    ) -> Result<(), JournalError> {
-        let (good, words) = match verdict {
-            Verdict::Open(words) => (false, words),
-            Verdict::Good(words) => (true, words),
-            Verdict::Bad { .. } => return Ok(()),
-        };
-        let id = deployment.id;
-        let written = self.tools.journal.write(move |entry| {
-            let Some(known) = waiting(entry, id)? else {
-                return Ok(());
-            };
-            if !good && known.ci.and_then(|ci| ci.said).as_ref() == Some(&words) {
-                return Ok(());
-            }
-            said(entry, id, commit, &words, good.then_some(true))?;
-            let text = format!("CI: {words}");
-            entry.tell(id, Event::Note { text })
-        });
-        written.await?;
-        if good {
-            self.queue.nudge();
-        }
-        Ok(())
-    }
-
-    async fn turn_down(
-        &self,
-        deployment: &Deployment,
-        env: &Environment,
-        commit: CommitId,
-        cause: String,
-        lines: Vec<String>,
-    ) -> Result<(), JournalError> {
-        let (id, env) = (deployment.id, env.id.clone());
-        let written = self.tools.journal.write(move |entry| {
-            if waiting(entry, id)?.is_none() {
-                return Ok(());
-            }
-            said(entry, id, commit, &cause, Some(false))?;
-            let standing = environments::get(entry.connection(), &env)?;
-            let untouched = if standing.active.is_some() { ", untouched" } else { "" };
-            let failure = Failure {
-                step: None,
-                cause,
-                tail: lines,
-                serving: format!("{}{untouched}", pipeline::serving(&standing)),
-                next: format!(
-                    "mend it and push; or run the check again, this goes live once it is good; or, whatever CI says: teal deploy {env} --now"
-                ),
-            };
-            entry.fail(id, State::Failed, failure).map(drop)
-        });
-        written.await
-    }
-
-    async fn take_up_again(
-        &self,
-        deployment: &Deployment,
-        words: String,
-    ) -> Result<(), JournalError> {
-        let made = self.queue.good_after_all(deployment.id, words).await?;
-        if let Some(made) = made {
-            let (again, env) = (deployment.id, &deployment.env);
-            tracing::info!(deployment = made, again, %env, "CI finds good what it had turned down");
-        }
-        Ok(())
-    }
-
     /// There are news: what was looked at a moment ago is due again, at a pace that forges take.
     fn hasten(&mut self) {
         for seen in self.seen.values_mut() {
@@ -340,38 +267,9 @@ fn first_seen(deployment: &Deployment, after: &AfterCi, now: Instant) -> Seen {
     };
     Seen {
         looks: 0,
+        first: now,
         last: None,
         next: now,
         end,
     }
-}
-
-/// The deployment, if it still waits for CI.
-fn waiting(entry: &Entry<'_>, id: DeploymentId) -> Result<Option<Deployment>, JournalError> {
-    let found = deployments::get(entry.connection(), id)?;
-    Ok(found.filter(|one| {
-        one.state == State::Waiting && one.ci.as_ref().is_some_and(|ci| ci.is_open())
-    }))
-}
-
-/// Keeps what CI has said of the commit, and what it found where it has said all.
-fn said(
-    entry: &mut Entry<'_>,
-    id: DeploymentId,
-    commit: CommitId,
-    words: &str,
-    good: Option<bool>,
-) -> Result<(), JournalError> {
-    let words = words.to_owned();
-    entry.change(id, |deployment| {
-        deployment.commit = commit;
-        if let Some(ci) = &mut deployment.ci {
-            ci.said = Some(words);
-            ci.found = good.map(|good| Found {
-                good,
-                at_ms: clock::now_ms(),
-            });
-        }
-    })?;
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Wishes that come from what happened before: an interrupted deployment, a push at a gate, a ref that moved unheard.
 
-use super::{Queue, Queued, Wish, enqueue, serves_already};
+use super::line::{enqueue, serves_already};
+use super::{Queue, Queued, Wish};
 use crate::domain::{CommitId, Deployment, DeploymentId, EnvId, Kind, State};
 use crate::journal::JournalError;
 use crate::store::landings::{self, LandingId};

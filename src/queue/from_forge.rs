@@ -1,6 +1,7 @@
 //! Wishes that come of what a forge says besides pushes: a check that is good after all, a deployment that somebody made.
 
-use super::{Accepted, Queue, Wish, again, enqueue};
+use super::line::enqueue;
+use super::{Accepted, Queue, Wish, again};
 use crate::domain::{Deployment, DeploymentId, Event, Found, Push, PushOptions, State};
 use crate::journal::{Entry, JournalError};
 use crate::report::DEPLOYMENTS;
@@ -122,25 +123,6 @@ impl Order {
             by: self.wish.by.clone(),
             origin: self.wish.origin,
             options: PushOptions::default(),
-        }
-    }
-}
-
-impl Wish {
-    /// The same once more.
-    pub fn again(earlier: &Deployment) -> Wish {
-        Wish {
-            env: earlier.env.clone(),
-            kind: earlier.kind.clone(),
-            commit: earlier.commit.clone(),
-            ref_name: earlier.ref_name.clone(),
-            by: earlier.by.clone(),
-            origin: earlier.origin,
-            mode: earlier.mode,
-            redeploy: earlier.redeploy,
-            skip_tests: earlier.skip_tests,
-            retry_of: None,
-            now: false,
         }
     }
 }
