@@ -61,6 +61,29 @@ fn links_lead_nowhere() {
 }
 
 #[test]
+fn a_name_that_no_file_can_have_is_refused_and_forgotten() {
+    let (teal, app) = live();
+    let git = app.git();
+    let blob = git.run(["hash-object", "-w", "version.txt"]).ok();
+    let name = "long".repeat(100);
+    let entry = format!("100644,{},{name}", blob.trim());
+    git.run(["update-index", "--add", "--cacheinfo", &entry])
+        .ok();
+    let tree = git.run(["write-tree"]).ok();
+    let words = ["commit-tree", tree.trim(), "-p", "HEAD", "-m", "long"];
+    let commit = git.run(words).ok();
+    git.run(["update-index", "--force-remove", &name]).ok();
+    let pushed = git.push(["production", &format!("{}:main", commit.trim())]);
+    let refused = "FAILED at checkout: the commit has the name";
+    assert!(pushed.stderr.contains(refused), "{}", pushed.stderr);
+    assert_eq!(teal.serves(HOST), "v1");
+    // Whoever comes next does not suffer from it.
+    app.version("v2");
+    let pushed = git.push(["--force", "production", "main"]);
+    assert_eq!(teal.serves(HOST), "v2", "{}", pushed.stderr);
+}
+
+#[test]
 fn a_file_where_an_output_folder_is_expected() {
     let (teal, app) = live();
     let build = "rm -rf dist; echo this is no folder > dist";

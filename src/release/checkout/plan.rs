@@ -286,8 +286,12 @@ impl Walk<'_> {
     }
 }
 
+/// The longest name that Linux gives to a file, in bytes.
+const NAME: usize = 255;
+
 fn is_fit(name: &[u8]) -> bool {
-    !matches!(name, b"" | b"." | b"..")
+    name.len() <= NAME
+        && !matches!(name, b"" | b"." | b"..")
         && !name.eq_ignore_ascii_case(b".git")
         && !name.contains(&b'/')
         && !name.contains(&0)

@@ -39,7 +39,10 @@ impl Folder {
     pub fn remove_if_empty(&self, name: &OsStr) -> Result<bool, FileError> {
         match self.unlink(name, AtFlags::REMOVEDIR) {
             Ok(()) => Ok(true),
-            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT | Errno::NOTDIR) => Ok(false),
+            // No name that is too long for the file system was ever given in it.
+            Err(
+                Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG,
+            ) => Ok(false),
             Err(errno) => self.named("remove", name, Err(errno)),
         }
     }
@@ -48,7 +51,7 @@ impl Folder {
     pub fn remove_unless_folder(&self, name: &OsStr) -> Result<bool, FileError> {
         match self.unlink(name, AtFlags::empty()) {
             Ok(()) => Ok(true),
-            Err(Errno::NOENT | Errno::ISDIR) => Ok(false),
+            Err(Errno::NOENT | Errno::ISDIR | Errno::NAMETOOLONG) => Ok(false),
             Err(errno) => self.named("remove", name, Err(errno)),
         }
     }
