@@ -208,8 +208,12 @@ impl<'a> Exchange<'a> {
                 outgoing.take_back(*request);
                 Attempt::Unsent(ticket)
             }
-            Err(Failure::Broken) if progress.failed.load(Relaxed) => {
+            Err(Failure::Broken) if progress.silent.load(Relaxed) => {
                 Attempt::Answered(self.page(outgoing, Page::TooSlow))
+            }
+            Err(Failure::Broken) if progress.broken.load(Relaxed) => {
+                let why = "Its body breaks off, or is not what its headers say.";
+                Attempt::Answered(self.page(outgoing, Page::BadRequest(why)))
             }
             Err(Failure::Broken) if repeatable => Attempt::Broken(ticket),
             Err(Failure::Broken) => {

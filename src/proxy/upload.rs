@@ -24,8 +24,10 @@ pub struct Upload {
 /// How an upload is doing, for the one who waits for the answer.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// The client broke off or fell silent.
-    pub failed: AtomicBool,
+    /// What came is no body, or it was broken off.
+    pub broken: AtomicBool,
+    /// The client fell silent.
+    pub silent: AtomicBool,
     /// When a piece was passed on last.
     pub moved_us: AtomicU64,
 }
@@ -80,8 +82,10 @@ impl HttpBody for Upload {
             Poll::Pending if idle.expired(cx) => Some(Err(BodyError::Silent(idle.limit()))),
             Poll::Pending => return Poll::Pending,
         };
-        if matches!(next, Some(Err(_))) {
-            this.progress.failed.store(true, Relaxed);
+        match next {
+            Some(Err(BodyError::Broken(_))) => this.progress.broken.store(true, Relaxed),
+            Some(Err(BodyError::Silent(_))) => this.progress.silent.store(true, Relaxed),
+            _ => {}
         }
         Poll::Ready(next)
     }

@@ -94,3 +94,13 @@ async fn a_head_that_is_too_large_is_refused() {
         .await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_body_that_is_none_is_the_clients_mistake() {
+    let world = World::new().await;
+    for body in ["5x\r\n12345\r\n0\r\n\r\n", "-1\r\n\r\n0\r\n\r\n"] {
+        let head = "POST / HTTP/1.1\r\nHost: arq.test\r\nTransfer-Encoding: chunked";
+        let answer = world.raw(&format!("{head}\r\n\r\n{body}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{body:?}: {answer}");
+    }
+}
