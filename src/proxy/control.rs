@@ -4,6 +4,7 @@ use super::metrics::exposition;
 use super::predecessors;
 use super::shared::Shared;
 use crate::domain::{Color, EnvId, RouteTable};
+use crate::system::clock::Seldom;
 use crate::system::{files, handover};
 use crate::traffic::{Command, Identity, Measure, Reply, line, read};
 use std::io;
@@ -41,13 +42,16 @@ pub struct Control {
 impl Control {
     /// Answers on the socket until the task is dropped.
     pub async fn serve(self: Arc<Self>, listener: UnixListener) {
+        let mut seldom = Seldom::default();
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     tokio::spawn(self.clone().converse(stream));
                 }
                 Err(error) => {
-                    tracing::error!("cannot accept on {}: {error}", self.socket.display());
+                    if seldom.is_due() {
+                        tracing::error!("cannot accept on {}: {error}", self.socket.display());
+                    }
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }

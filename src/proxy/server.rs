@@ -6,6 +6,7 @@ use super::shared::{Phase, Shared};
 use super::thread::Handle;
 use super::worker::Worker;
 use crate::domain::RouteTable;
+use crate::system::clock::Seldom;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdTcpListener, TcpStream as StdTcpStream};
 use std::sync::Arc;
@@ -116,7 +117,7 @@ struct Accepting {
 
 impl Accepting {
     async fn accept(self, listener: TcpListener, mut phases: watch::Receiver<Phase>) {
-        let mut turn = 0;
+        let (mut turn, mut seldom) = (0, Seldom::default());
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -127,7 +128,9 @@ impl Accepting {
                 Ok((stream, peer)) => self.give(turn, stream, peer),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::error!("cannot accept connections: {error}");
+                    if seldom.is_due() {
+                        tracing::error!("cannot accept connections: {error}");
+                    }
                     tokio::time::sleep(BREATH).await;
                 }
             }

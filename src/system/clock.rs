@@ -1,6 +1,24 @@
 //! Wall-clock time, for names and records only. Deadlines use the monotonic [`std::time::Instant`].
 
 use jiff::{Timestamp, tz::TimeZone};
+use std::time::{Duration, Instant};
+
+/// What goes on for long is said once in a while: a log that repeats itself fills the disk and helps nobody.
+#[derive(Debug, Default)]
+pub struct Seldom(Option<Instant>);
+
+impl Seldom {
+    const EVERY: Duration = Duration::from_secs(60);
+
+    /// Whether it is to be said now.
+    pub fn is_due(&mut self) -> bool {
+        let due = self.0.is_none_or(|last| last.elapsed() >= Self::EVERY);
+        if due {
+            self.0 = Some(Instant::now());
+        }
+        due
+    }
+}
 
 /// Now, in milliseconds since the epoch.
 pub fn now_ms() -> i64 {

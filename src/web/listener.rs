@@ -2,6 +2,7 @@
 //! limited size within a deadline, and an end for whoever takes no answer. A peer that is stuck costs the others nothing.
 
 use super::Peer;
+use crate::system::clock::Seldom;
 use axum::Router;
 use axum::extract::{ConnectInfo, Extension};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -54,8 +55,9 @@ pub struct Remote(pub IpAddr);
 /// Answers on a TCP address for ever.
 pub async fn serve_tcp(listener: TcpListener, app: Router, limits: Limits) {
     let seats = Seats::new(limits);
+    let mut seldom = Seldom::default();
     loop {
-        let Some((stream, from)) = taken(listener.accept().await).await else {
+        let Some((stream, from)) = taken(listener.accept().await, &mut seldom).await else {
             continue;
         };
         let Some(seat) = seats.take(from.ip()) else {
@@ -74,8 +76,9 @@ pub async fn serve_tcp(listener: TcpListener, app: Router, limits: Limits) {
 /// Answers on a socket of this machine for ever.
 pub async fn serve_unix(listener: UnixListener, app: Router, limits: Limits) {
     let seats = Seats::new(limits);
+    let mut seldom = Seldom::default();
     loop {
-        let Some((stream, _)) = taken(listener.accept().await).await else {
+        let Some((stream, _)) = taken(listener.accept().await, &mut seldom).await else {
             continue;
         };
         let peer = Peer::of(&stream);
@@ -89,7 +92,7 @@ pub async fn serve_unix(listener: UnixListener, app: Router, limits: Limits) {
 }
 
 /// The connection, unless it was gone already. Where the process has no descriptor left, others have to end first.
-async fn taken<T>(accepted: io::Result<T>) -> Option<T> {
+async fn taken<T>(accepted: io::Result<T>, seldom: &mut Seldom) -> Option<T> {
     const AGAIN: Duration = Duration::from_millis(200);
     match accepted {
         Ok(connection) => Some(connection),
@@ -100,7 +103,9 @@ async fn taken<T>(accepted: io::Result<T>) -> Option<T> {
                 io::ErrorKind::ConnectionRefused,
             ];
             if !gone.contains(&error.kind()) {
-                tracing::error!(%error, "a connection cannot be taken");
+                if seldom.is_due() {
+                    tracing::error!(%error, "a connection cannot be taken");
+                }
                 tokio::time::sleep(AGAIN).await;
             }
             None
