@@ -180,6 +180,10 @@ impl Worker {
             false => pipeline::deploy(&self.tools, id, cancel).await,
         };
         let Err(error) = ended else { return };
+        // Somebody cancelled it in the moment in which it was about to begin, and has said so.
+        if matches!(&error, JournalError::Illegal { from, .. } if from.is_final()) {
+            return;
+        }
         tracing::error!(deployment = id, %error, "the deployment stopped: its journal cannot be written");
         while let Err(error) = recovery::put_in_order(&self.tools, id).await {
             tracing::error!(deployment = id, error, "it cannot be put in order yet");
