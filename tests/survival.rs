@@ -92,6 +92,24 @@ fn the_death_of_a_supervisor_costs_no_request() {
     assert_eq!(teal.serves(HOST), "v2");
 }
 
+#[test]
+fn a_supervisor_that_hangs_is_replaced() {
+    let (teal, app) = live();
+    let load = teal.load(HOST);
+    load.wait_for_more(20);
+    let hangs = Pid::from_raw(supervisor(&teal, "blue"));
+    kill(hangs, Signal::SIGSTOP).unwrap();
+    for version in ["v2", "v3"] {
+        app.version(version);
+        let pushed = app.git().push(["production", "main"]);
+        assert_eq!(teal.serves(HOST), version, "{}", pushed.stderr);
+    }
+    load.wait_for_more(20);
+    let seen = load.stop();
+    assert_eq!(seen.failures(), 0, "{seen:?}");
+    consistent(&teal, "after a supervisor that hung");
+}
+
 /// Begins a push whose build waits, and comes back when it does.
 fn begin(teal: &Teal, app: &App) -> Daemon {
     app.recipe(&format!("[build]\nbuild = \"{}\"", teal.waiting("build")));

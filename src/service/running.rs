@@ -104,12 +104,9 @@ impl Service {
                     return Err(self.services.broken(&self.key, &format!("says: {why}")));
                 }
                 Ok(other) => return Err(self.odd(&other)),
-                Err(Unasked::NoAnswer) => {
-                    return Err(self.services.broken(&self.key, "does not answer"));
-                }
-                Err(Unasked::Nobody) => {}
+                Err(Unasked::NoAnswer | Unasked::Nobody) => {}
             }
-            // Its supervisor is gone. If the service is not, another one stops it.
+            // Its supervisor is gone, or hangs. If the service is not gone, another one stops it.
             if self.services.look(&self.key).await?.is_none() {
                 return Ok(Stopped {
                     how: How::Gone,
@@ -136,8 +133,7 @@ impl Service {
         for _ in 0..2 {
             match self.services.ask(&self.key, order, PROMPT).await {
                 Ok(reply) => return Ok(reply),
-                Err(Unasked::NoAnswer) => break,
-                Err(Unasked::Nobody) => {}
+                Err(Unasked::NoAnswer | Unasked::Nobody) => {}
             }
             if self.services.look(&self.key).await?.is_none() {
                 let exit = self.last_exit().unwrap_or_else(|| Exit::unknown("ended"));

@@ -3,6 +3,8 @@ use super::place::Place;
 use super::talk::{self, Unasked};
 use super::wire::{Hello, Order, Reply, State, Status};
 use crate::system::files::FileError;
+use crate::system::process::PidFd;
+use nix::sys::signal::Signal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,14 +61,19 @@ pub enum ServiceError {
 }
 
 impl Services {
-    /// How the service of this name does, if it runs; one whose supervisor is gone gets a new one.
+    /// How the service of this name does, if it runs; one whose supervisor is gone, or hangs, gets a new one.
     pub(super) async fn look(&self, key: &str) -> Result<Option<Status>, ServiceError> {
         const TRIES: usize = 100;
         let place = self.place(key)?;
+        let mut dismissed = false;
         for _ in 0..TRIES {
             match self.ask(key, &Order::Status, PROMPT).await {
                 Ok(Reply::Status(status)) => return Ok(Some(status)),
                 Ok(other) => return Err(self.broken(key, &format!("answered {other:?}"))),
+                Err(Unasked::NoAnswer) if !dismissed => {
+                    self.dismiss(key, &place)?;
+                    dismissed = true;
+                }
                 Err(Unasked::NoAnswer) => return Err(self.broken(key, "does not answer")),
                 Err(Unasked::Nobody) => {}
             }
@@ -89,6 +96,23 @@ impl Services {
             }
         }
         Err(self.broken(key, "holds the service and does not open its socket"))
+    }
+
+    /// Ends a supervisor that hangs. Its service goes on, as it does whenever a supervisor dies.
+    fn dismiss(&self, key: &str, place: &Place) -> Result<(), ServiceError> {
+        let hangs = place.read_status().and_then(|status| status.supervisor);
+        let held = hangs.and_then(|who| PidFd::open(who).ok().flatten());
+        let Some(held) = held else {
+            return Err(self.broken(key, "does not answer"));
+        };
+        tracing::warn!(
+            service = key,
+            "its supervisor does not answer; it is replaced"
+        );
+        match held.signal(Signal::SIGKILL) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.broken(key, &format!("does not answer, nor end: {error}"))),
+        }
     }
 
     /// What is known of the last start of the service of this name, whether or not it runs.
