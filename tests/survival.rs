@@ -209,6 +209,69 @@ fn after_a_reboot_every_environment_is_brought_back() {
 }
 
 #[test]
+fn routes_that_cannot_be_read_are_made_anew() {
+    let (mut teal, app) = live();
+    app.version("v2");
+    assert_eq!(app.git().push(["production", "main"]).code, 0);
+    let routes = teal.state_dir().join("proxy.json");
+    let load = teal.load(HOST);
+    load.wait_for_more(20);
+    teal.stop(Signal::SIGKILL);
+    fs::write(&routes, "{ half").unwrap();
+    teal.serve();
+    load.wait_for_more(20);
+    let seen = load.stop();
+    assert_eq!(seen.failures(), 0, "{seen:?}");
+    consistent(&teal, "without routes");
+    if teal.reboot() {
+        fs::write(&routes, "{ half").unwrap();
+        teal.serve();
+        assert_eq!(teal.serves(HOST), "v2");
+    }
+}
+
+/// What `teal status` warns of.
+fn warned(teal: &Teal) -> String {
+    teal.json(["status"])["environments"][0]["warnings"].to_string()
+}
+
+#[test]
+fn a_stranger_on_the_port_of_what_serves_is_named() {
+    let (mut teal, app) = live();
+    let status = teal.json(["status"]);
+    let port = status["environments"][0]["slots"][0]["port"].as_u64();
+    let port = port.unwrap() as u16;
+    if !teal.reboot() {
+        return;
+    }
+    app.version("the stranger");
+    let away = crate::harness::Sandbox::new();
+    let stranger = app.serve(&away, port);
+    teal.serve();
+    let named = format!("port {port} is taken by process {}", stranger.pid());
+    wait_until(LONG, "the stranger is named", || {
+        warned(&teal).contains(&named)
+    });
+    drop(stranger);
+    wait_until(LONG, "the release serves again", || answers(&teal, "v1"));
+}
+
+#[test]
+fn a_release_that_cannot_be_started_again_is_told() {
+    let (teal, _app) = live();
+    fs::remove_dir_all(teal.root("shop", "production").join("releases/blue")).unwrap();
+    kill9(service(&teal, "blue"));
+    wait_until(LONG, "the status says so", || {
+        warned(&teal).contains("blue serves, but its web.0 could not be started again")
+    });
+    let shown = teal.cli(["status"]).ok();
+    assert!(shown.contains("down"), "{shown}");
+    wait_until(LONG, "so does the log", || {
+        teal.log().contains("could not be started again")
+    });
+}
+
+#[test]
 fn a_stranger_whose_number_stands_in_a_pid_file_is_left_alone() {
     let (teal, app) = live();
     let mut stranger = Daemon::spawn("a stranger", std::process::Command::new("sleep").arg("600"));

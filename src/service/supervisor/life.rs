@@ -61,6 +61,14 @@ impl Keeper {
             self.wait_to_start();
         }
         self.save();
+        self.tell_end();
+    }
+
+    /// Tells those who watch how it ended last, unless they know.
+    pub fn tell_end(&mut self) {
+        if let Some(last) = self.status.last.last() {
+            self.control.exited(self.status.exits, last);
+        }
     }
 
     /// Looks whether the main process is among these children that have ended, or has ended as a child of another.
@@ -100,9 +108,7 @@ impl Keeper {
         } else if !stopping {
             self.end();
         }
-        if let Some(last) = self.status.last.last() {
-            self.control.exited(self.status.exits, last);
-        }
+        self.tell_end();
     }
 
     fn wait_to_start(&mut self) {

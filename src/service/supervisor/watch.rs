@@ -81,9 +81,7 @@ impl Keeper {
             }
             Order::Watch { after } => {
                 self.control.watch(client, after);
-                if let Some(last) = self.status.last.last() {
-                    self.control.exited(self.status.exits, last);
-                }
+                self.tell_end();
             }
             Order::Stop { drain_ms } => {
                 self.control.await_end(client);

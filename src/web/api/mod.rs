@@ -20,6 +20,7 @@ mod status;
 mod token;
 pub mod types;
 mod variables;
+mod warnings;
 
 pub(super) use approvals::say;
 pub(super) use backups::backups_of;

@@ -1,11 +1,13 @@
 use super::types::{Builds, Desired, EnvironmentStatus, SlotStatus, Status, UntoldTarget, Which};
+use super::warnings::{Processes, runs, warnings};
 use super::{need, pick};
 use crate::config::Environment;
 use crate::domain::{Color, Deployment, EnvId, Role, State as Stands};
 use crate::holds;
 use crate::messenger::{self, Standing as Untold};
-use crate::pipeline::{self, Builder, Tools};
+use crate::pipeline::{Builder, Tools};
 use crate::reconcile;
+use crate::service::Service;
 use crate::store::deployments;
 use crate::store::environments::Standing;
 use crate::system::clock;
@@ -91,10 +93,15 @@ async fn environment(tools: &Tools, env: &Environment) -> Result<EnvironmentStat
         .await
         .map_err(|e: crate::store::StoreError| Refusal::internal(e))?;
     let mut slots = Vec::new();
+    let mut serving = Processes::new();
     let route = tools.traffic.route(&env.id).await;
     for color in Color::BOTH {
         let share = route.as_ref().map_or(0, |route| *route.shares.of(color));
-        slots.push(slot(tools, env, &standing, color, share).await?);
+        let processes = processes(tools, env, color).await?;
+        slots.push(slot(tools, env, &standing, color, share, &processes));
+        if standing.active == Some(color) {
+            serving = processes;
+        }
     }
     Ok(EnvironmentStatus {
         env: env.id.clone(),
@@ -109,7 +116,7 @@ async fn environment(tools: &Tools, env: &Environment) -> Result<EnvironmentStat
             .into_iter()
             .find(|deployment| deployment.state.is_final()),
         desired: desired(tools, env, &standing),
-        warnings: warnings(tools, env, &standing),
+        warnings: warnings(tools, env, &standing, &serving),
         slots,
     })
 }
@@ -125,30 +132,32 @@ fn switched(deployment: &Deployment, to: Color) -> Option<i64> {
     deployment.switched_ms.filter(|_| held)
 }
 
-async fn slot(
+async fn processes(tools: &Tools, env: &Environment, color: Color) -> Result<Processes, Refusal> {
+    let prefix = format!("{}.{color}.", env.id.key());
+    let running = tools.services.running(&prefix).await;
+    let named = |service: Service| {
+        let name = service.key().trim_start_matches(&prefix).to_owned();
+        (name, service)
+    };
+    let running = running.map_err(Refusal::internal)?;
+    Ok(running.into_iter().map(named).collect())
+}
+
+fn slot(
     tools: &Tools,
     env: &Environment,
     standing: &Standing,
     color: Color,
     share: u8,
-) -> Result<SlotStatus, Refusal> {
+    processes: &Processes,
+) -> SlotStatus {
     let release = standing.slots.of(color).as_ref();
-    let prefix = format!("{}.{color}.", env.id.key());
-    let running = tools
-        .services
-        .running(&prefix)
-        .await
-        .map_err(Refusal::internal)?;
-    let processes: BTreeMap<String, i32> = running
+    let processes: BTreeMap<String, i32> = processes
         .iter()
-        .map(|service| {
-            (
-                service.key().trim_start_matches(&prefix).to_owned(),
-                service.pid(),
-            )
-        })
+        .filter(|(_, service)| runs(service))
+        .map(|(name, service)| (name.clone(), service.pid()))
         .collect();
-    Ok(SlotStatus {
+    SlotStatus {
         color,
         port: env.ports.of(color),
         share,
@@ -157,7 +166,7 @@ async fn slot(
         deployment: release.map(|release| release.deployment),
         served: release.is_some_and(|release| release.served),
         processes,
-    })
+    }
 }
 
 /// A repository that cannot be read has nothing to say here; deployments from it say what is wrong with it.
@@ -174,22 +183,6 @@ pub(in crate::web) fn desired(
         commit,
         serves,
     })
-}
-
-fn warnings(tools: &Tools, env: &Environment, standing: &Standing) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let slots = tools.slots(env);
-    match slots.active() {
-        Ok(link) if link == standing.active => {}
-        Ok(link) => warnings.push(format!(
-            "{}/current was moved by hand: it points to {}, but {}; the next deployment puts it right",
-            env.root.display(),
-            link.map_or("nothing", Color::as_str),
-            pipeline::serving(standing),
-        )),
-        Err(error) => warnings.push(error.to_string()),
-    }
-    warnings
 }
 
 #[cfg(test)]

@@ -276,7 +276,7 @@ pub struct EnvironmentStatus {
     /// What its branch points to.
     #[serde(default)]
     pub desired: Option<Desired>,
-    /// What does not fit together: a `current` that somebody moved, say.
+    /// What does not fit together: a `current` that somebody moved, or a service that does not run, say.
     pub warnings: Vec<String>,
 }
 
