@@ -2,7 +2,7 @@
 //! processes of their own and live on when it ends.
 
 use crate::config::Server;
-use crate::domain::{Route, Upstreams};
+use crate::domain::{EnvId, Route, Upstreams};
 use crate::journal::{Journal, JournalError};
 use crate::pipeline::{Tools, Turns};
 use crate::queue::Queue;
@@ -12,7 +12,7 @@ use crate::setup::{self, SetupError};
 use crate::store::{Store, StoreError};
 use crate::system::lock::{self, Lock, LockError};
 use crate::system::notify;
-use crate::traffic::{Traffic, TrafficError};
+use crate::traffic::{self, Traffic, TrafficError};
 use crate::worker::Worker;
 use crate::{
     caretaker, cutover, gatekeeper, intake, landing, lookout, messenger, reconcile, recovery,
@@ -34,6 +34,19 @@ pub enum ServeError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is no database, although releases serve.
+    #[error(
+        "there is no database {}, but {env} serves by {}: put back {} (with its -wal, if there is one) from a copy; to begin anew as if nothing had ever been deployed, move {} away too",
+        path.display(), routes.display(), path.display(), routes.display()
+    )]
+    Forgotten {
+        /// Where it should be.
+        path: PathBuf,
+        /// Where the routes are.
+        routes: PathBuf,
+        /// An environment that serves.
+        env: EnvId,
+    },
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -110,15 +123,14 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
 }
 
 async fn tools(server: &Arc<Server>) -> Result<Tools, ServeError> {
-    let journal = Journal::open(
-        Store::open(&server.state_dir.join("teal.db"))?,
-        Audience::of_server(server),
-    )
-    .await?;
-    let exe = std::env::current_exe().map_err(ServeError::Own)?;
     let traffic = Traffic::open(server)?;
+    let database = database(server, &traffic).await?;
+    let journal = Journal::open(Store::open(&database)?, Audience::of_server(server)).await?;
+    let exe = std::env::current_exe().map_err(ServeError::Own)?;
+    let routes = routes(server, &journal).await?;
+    traffic.begin_with(routes.clone()).await?;
     traffic.ensure_running().await?;
-    traffic.declare(routes(server)).await?;
+    traffic.declare(routes).await?;
     Ok(Tools {
         builds: Turns::new(server.build_slots),
         services: Services {
@@ -137,17 +149,31 @@ async fn tools(server: &Arc<Server>) -> Result<Tools, ServeError> {
     })
 }
 
-/// The routes that the configuration declares. An environment without a domain is reached as
+/// The database's file. A new one would know of no release, and the traffic would be taken from those that serve.
+async fn database(server: &Server, traffic: &Traffic) -> Result<PathBuf, ServeError> {
+    let path = server.state_dir.join("teal.db");
+    match traffic.served().await {
+        Some(env) if !path.exists() => Err(ServeError::Forgotten {
+            routes: server.state_dir.join(traffic::STATE_FILE),
+            path,
+            env,
+        }),
+        _ => Ok(path),
+    }
+}
+
+/// The routes that the configuration declares, to what is committed. An environment without a domain is reached as
 /// `<environment>.<app>.localhost`, and the only one of the server also by every name that nobody else has.
-fn routes(server: &Server) -> Vec<Route> {
+async fn routes(server: &Server, journal: &Journal) -> Result<Vec<Route>, JournalError> {
     let nameless = server
         .environments()
         .filter(|env| env.domains.is_empty())
         .count();
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    server
-        .environments()
-        .map(|env| Route {
+    let mut routes = Vec::new();
+    for env in server.environments() {
+        let active = journal.standing(&env.id).await?.active;
+        routes.push(Route {
             env: env.id.clone(),
             domains: env.domains.clone(),
             default: nameless == 1 && env.domains.is_empty(),
@@ -156,13 +182,14 @@ fn routes(server: &Server) -> Vec<Route> {
                 blue: vec![env.ports.blue],
                 green: vec![env.ports.green],
             },
-            shares: Upstreams::default(),
+            shares: active.map(Upstreams::all_to).unwrap_or_default(),
             hold_ms: ms(env.hold),
             drain_websockets_ms: ms(env.drain_websockets),
             paused: false,
             maintenance: false,
-        })
-        .collect()
+        });
+    }
+    Ok(routes)
 }
 
 async fn listen(server: &Server) -> Result<TcpListener, ServeError> {

@@ -93,6 +93,25 @@ fn one_that_is_damaged_is_not_guessed_at() {
 }
 
 #[test]
+fn one_that_is_gone_is_not_begun_anew_while_releases_serve() {
+    let (mut teal, _app) = live();
+    teal.stop(Signal::SIGTERM);
+    let away = teal.sandbox.dir("away");
+    let of_it = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("teal.db");
+    let files = fs::read_dir(teal.state_dir()).unwrap().flatten();
+    let files: Vec<fs::DirEntry> = files.filter(of_it).collect();
+    for file in &files {
+        fs::rename(file.path(), away.join(file.file_name())).unwrap();
+    }
+    refuses(&mut teal, &["there is no database", "put back"]);
+    for file in &files {
+        fs::rename(away.join(file.file_name()), file.path()).unwrap();
+    }
+    teal.serve();
+    assert_eq!(teal.states(), ["live"]);
+}
+
+#[test]
 fn one_of_a_newer_teal_is_refused() {
     let (mut teal, _app) = live();
     teal.stop(Signal::SIGTERM);

@@ -65,6 +65,17 @@ impl Traffic {
         Ok(Traffic(Arc::new(Inner { routes, mover })))
     }
 
+    /// Writes the routes down where nothing is known of any yet. Who moves the traffic begins with them.
+    pub async fn begin_with(&self, routes: Vec<Route>) -> Result<(), TrafficError> {
+        let inner = self.0.clone();
+        carried_through(async move { inner.routes.begin_with(routes).await }).await
+    }
+
+    /// An environment that gets requests, if any does.
+    pub async fn served(&self) -> Option<EnvId> {
+        self.0.routes.served().await
+    }
+
     /// Sees to it that somebody moves the traffic: starts the proxy, or replaces one of another build without refusing
     /// a connection.
     pub async fn ensure_running(&self) -> Result<(), TrafficError> {

@@ -2,7 +2,7 @@
 
 use super::{Mover, TrafficError};
 use crate::domain::{Color, EnvId, Route, RouteTable};
-use crate::system::files;
+use crate::system::files::{self, AtPath};
 use std::path::PathBuf;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -13,14 +13,19 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    /// The routes as the file has them; none when there is no file yet.
+    /// The routes as the file has them; none when there is no file yet. One that cannot be read is set aside: the journal
+    /// knows what serves, so nothing hangs on it.
     pub(super) fn open(file: PathBuf) -> Result<Routes, TrafficError> {
-        let table = match files::read_if_there(&file)? {
-            None => RouteTable::default(),
-            Some(text) => serde_json::from_str(&text).map_err(|source| TrafficError::Table {
-                path: file.clone(),
-                source,
-            })?,
+        let text = files::read_if_there(&file)?.unwrap_or_default();
+        let table = match serde_json::from_str(&text) {
+            Ok(table) => table,
+            Err(_) if text.is_empty() => RouteTable::default(),
+            Err(error) => {
+                let aside = file.with_extension("unreadable");
+                std::fs::rename(&file, &aside).at("set aside", &file)?;
+                tracing::error!(file = %file.display(), %error, aside = %aside.display(), "the routes cannot be read; they are made anew from what is committed, without maintenance");
+                RouteTable::default()
+            }
         };
         Ok(Routes {
             file,
@@ -31,6 +36,29 @@ impl Routes {
     /// Keeps the routes from changing while it is held.
     pub(super) async fn turn(&self) -> MutexGuard<'_, RouteTable> {
         self.table.lock().await
+    }
+
+    /// Writes the declared routes down where there are none yet, before anybody follows them.
+    pub(super) async fn begin_with(&self, declared: Vec<Route>) -> Result<(), TrafficError> {
+        let mut table = self.table.lock().await;
+        if table.routes.is_empty() {
+            let mut next = declared_over(&table, declared);
+            next.generation += 1;
+            self.write(&next).await?;
+            *table = next;
+        }
+        Ok(())
+    }
+
+    /// The environment that gets requests, if any does.
+    pub(super) async fn served(&self) -> Option<EnvId> {
+        let table = self.table.lock().await;
+        let served = |route: &&Route| Color::BOTH.iter().any(|color| *route.shares.of(*color) > 0);
+        table
+            .routes
+            .iter()
+            .find(served)
+            .map(|route| route.env.clone())
     }
 
     pub(super) async fn get(&self, env: &EnvId) -> Option<Route> {
