@@ -3,11 +3,13 @@
 //!
 //! The suite tries some of the instants, chosen by a printed seed; `scripts/faults.sh` tries all of them.
 
-use crate::harness::{App, Daemon, LONG, Teal, get, seed, wait_until};
+use crate::harness::{App, Daemon, LONG, Load, Plan, Teal, get, seed, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+
+mod back;
 
 const HOST: &str = "production.shop.test";
 
@@ -41,15 +43,40 @@ pub fn places() -> Vec<String> {
     teal.serve_with(&[("TEAL_FAULT_TRACE", trace.to_str().unwrap())]);
     app.git().push(["production", "main"]);
     assert_eq!(teal.serves(HOST), "v2");
+    read_trace(&trace)
+}
+
+fn read_trace(trace: &Path) -> Vec<String> {
     let text = fs::read_to_string(trace).unwrap();
     let name = |line: &str| line.split_once(' ').map_or("", |(_, name)| name).to_owned();
     text.lines().map(name).collect()
 }
 
+/// Those whose requests may be repeated, and those whose may not.
+fn visitors(teal: &Teal) -> [Load; 2] {
+    ["GET", "POST"].map(|method| {
+        let load = Load::start(Plan {
+            method,
+            connections: 4,
+            ..Plan::get(teal.proxy(), HOST)
+        });
+        load.wait_for_more(20);
+        load
+    })
+}
+
+/// Every visitor was answered, to the end.
+fn all_answered(visitors: [Load; 2], when: &str) {
+    for load in visitors {
+        load.wait_for_more(50);
+        let seen = load.stop();
+        assert_eq!(seen.failures(), 0, "{when}: {seen:?}");
+    }
+}
+
 fn killed_at(place: usize, name: &str) {
     let (mut teal, app) = prepared();
-    let load = teal.load(HOST);
-    load.wait_for_more(20);
+    let visitors = visitors(&teal);
     let armed = place.to_string();
     teal.spawn_serve(&[("TEAL_FAULT_AT", &armed)]);
     // It may end before it is ready: then the push lands and waits for the server.
@@ -71,20 +98,23 @@ fn killed_at(place: usize, name: &str) {
     wait_until(LONG, &settled, || {
         teal.history().iter().all(is_over) && teal.serves(HOST) == "v2"
     });
-    load.wait_for_more(50);
-    let seen = load.stop();
-    assert_eq!(
-        seen.failures(),
-        0,
-        "killed at place {place} ({name}): {seen:?}"
-    );
     let when = format!("killed at place {place} ({name})");
+    all_answered(visitors, &when);
     consistent(&teal, &when);
     assert_eq!(teal.states().last().unwrap(), "live", "{when}");
 }
 
-/// What is committed, what `current` says and what runs are the same.
+/// What is committed, what `current` says and what runs are the same, and whatever began became live or was interrupted.
 pub fn consistent(teal: &Teal, when: &str) {
+    one_serves(teal, when);
+    for one in teal.history() {
+        let state = one["state"].as_str().unwrap();
+        assert!(["live", "interrupted"].contains(&state), "{when}: {one:#}");
+    }
+}
+
+/// What is committed, what `current` says and what runs are the same.
+fn one_serves(teal: &Teal, when: &str) {
     let status = teal.json(["status"]);
     let env = &status["environments"][0];
     let active = env["active"].as_str().unwrap_or_default();
@@ -95,10 +125,9 @@ pub fn consistent(teal: &Teal, when: &str) {
         0,
         "{when}: {env}"
     );
-    let history = teal.history();
-    for one in &history {
-        let state = one["state"].as_str().unwrap();
-        assert!(["live", "interrupted"].contains(&state), "{when}: {one:#}");
+    for slot in env["slots"].as_array().unwrap() {
+        let share = if slot["color"] == active { 100 } else { 0 };
+        assert_eq!(slot["share"], share, "{when}: {env}");
     }
 }
 

@@ -74,6 +74,32 @@ fn a_service_that_is_killed_while_it_is_observed_is_rolled_back() {
 }
 
 #[test]
+fn a_release_that_cannot_be_watched_any_more_keeps_nobody_waiting() {
+    let (mut teal, app) = live();
+    teal.cli(["env", "set", "production", "APP_COLOUR=red"])
+        .ok();
+    teal.stop(Signal::SIGTERM);
+    let quick = fs::read_to_string(teal.config()).unwrap();
+    fs::write(teal.config(), quick.replace("300ms", "1h")).unwrap();
+    teal.serve();
+    app.version("v2");
+    let mut command = app.git().command();
+    command.args(["push", "production", "main"]);
+    let mut pushing = Daemon::spawn("git push", &mut command);
+    pushing.says("blue serves");
+    teal.stop(Signal::SIGKILL);
+    pushing.finish();
+    // What it takes to start it again is gone.
+    fs::remove_dir_all(teal.state_dir().join("env")).unwrap();
+    fs::write(teal.config(), quick).unwrap();
+    teal.serve();
+    teal.wait_for_states(&["live", "live", "live"]);
+    app.version("v3");
+    let pushed = app.git().push(["production", "main"]);
+    assert_eq!(teal.serves(HOST), "v3", "{}", pushed.stderr);
+}
+
+#[test]
 fn the_death_of_a_supervisor_costs_no_request() {
     let (teal, app) = live();
     let load = teal.load(HOST);

@@ -7,9 +7,11 @@ use super::outcome::{Stop, Trouble};
 use super::processes::{self, WEB};
 use super::{Run, Tools};
 use crate::config::OnSwitch;
-use crate::domain::{Color, DeploymentId, Failure, Kind, Receipt, State, Step, Upstreams};
+use crate::domain::{
+    Color, DeploymentId, Event, Failure, Kind, Receipt, State, Step, StepEnd, Upstreams,
+};
 use crate::journal::JournalError;
-use crate::store::environments;
+use crate::store::{environments, events};
 use crate::traffic::{self, Measure};
 
 /// The new release held through the observation.
@@ -20,6 +22,12 @@ pub(super) async fn with_success(run: &Run<'_>) -> Result<(), JournalError> {
         && let Err(error) = run.shelf().mark_served(backup)
     {
         tracing::warn!(deployment = run.id(), %error, "its backup is not known to have served");
+    }
+    // While it is still open: a server that is killed in between does it again.
+    if let (Kind::Rollback { .. }, Ok(release)) = (&run.deployment.kind, run.release())
+        && let Err(error) = run.tools.variables(&run.env.id).want(&release.env_digest)
+    {
+        tracing::warn!(deployment = run.id(), %error, "the next deployment does not get this one's settings");
     }
     run.tools
         .journal
@@ -40,15 +48,10 @@ pub(super) async fn with_success(run: &Run<'_>) -> Result<(), JournalError> {
 async fn settle(run: &Run<'_>) -> Result<(), Stop> {
     let place = run.place()?;
     processes::revive(&place).await?;
-    if matches!(run.deployment.kind, Kind::Rollback { .. }) {
-        run.tools
-            .variables(&run.env.id)
-            .want(&place.release.env_digest)?;
-    }
     prune(run).await
 }
 
-/// A deployment that could not even begin.
+/// A deployment that could not even begin, or not go on.
 pub(super) async fn before_the_first_step(
     tools: &Tools,
     id: DeploymentId,
@@ -56,7 +59,17 @@ pub(super) async fn before_the_first_step(
 ) -> Result<(), JournalError> {
     let deployment = tools.journal.deployment(id).await?;
     let standing = tools.journal.standing(&deployment.env).await?;
-    let (state, trouble) = outcome(stop);
+    let (mut state, trouble) = outcome(stop);
+    if deployment.state == State::Observing {
+        state = State::RolledBack;
+    }
+    if deployment.state == State::Observing && standing.active == deployment.color {
+        // It serves. What it takes to watch it or to go back is not there any more, and the next push may not wait for that.
+        let why = format!("it serves, but is watched no longer: {}", trouble.cause);
+        tools.journal.note(id, &why).await?;
+        tools.journal.move_to(id, State::Live, Some(why)).await?;
+        return Ok(());
+    }
     let failure = Failure {
         step: None,
         cause: trouble.cause,
@@ -83,7 +96,9 @@ pub(super) async fn without_success(
     if switched {
         state = State::RolledBack;
     }
-    if let Err(Stop::Failed(second)) = tidied {
+    if let Err(Stop::Failed(second)) = tidied
+        && second.cause != trouble.cause
+    {
         trouble.cause = format!(
             "{}; and tidying up failed too: {}",
             trouble.cause, second.cause
@@ -117,6 +132,23 @@ pub(super) async fn without_success(
     };
     run.tools.journal.fail(run.id(), state, failure).await?;
     Ok(())
+}
+
+/// The server stopped while the deployment was on its way back: the rest of that way, with the cause that it had.
+pub(super) async fn on_the_way_back(run: &Run<'_>) -> Result<(), JournalError> {
+    let id = run.id();
+    let store = run.tools.journal.store();
+    let events = store.read(move |c| events::after(c, id, 0)).await?;
+    let cause = events.into_iter().rev().find_map(|one| match one.event {
+        Event::StepEnded {
+            end: StepEnd::Failed,
+            why,
+            ..
+        } => Some(why),
+        _ => None,
+    });
+    let cause = cause.unwrap_or_else(|| "the server stopped while it was taken back".to_owned());
+    without_success(run, Step::Observe, Trouble::new(cause).into()).await
 }
 
 fn outcome(stop: Stop) -> (State, Trouble) {

@@ -114,6 +114,7 @@ pub async fn resume(tools: &Tools, id: DeploymentId, cancel: Cancel) -> Result<(
     };
     let left = match run.deployment.state {
         State::Approval => approval::steps_left(&run).await,
+        _ if run.is_back => return end::on_the_way_back(&run).await,
         _ => Ok(&[Step::Observe][..]),
     };
     let left = match left {

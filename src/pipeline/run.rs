@@ -34,6 +34,8 @@ pub struct Run<'a> {
     pub variables: Version,
     /// How a rollback gets back.
     pub way_back: WayBack,
+    /// Whether it had switched, and what served before is committed again: nothing makes it live any more.
+    pub(super) is_back: bool,
     /// The release that it makes; fetch or restore know it first.
     pub(super) release: Option<Release>,
     /// What is being sealed beside the steps.
@@ -74,7 +76,9 @@ impl<'a> Run<'a> {
                 .next("add it to teal.toml again, or ignore this")
                 .into());
         };
-        let standing = before_the_switch(&deployment, tools.journal.standing(&env.id).await?);
+        let now = tools.journal.standing(&env.id).await?;
+        let is_back = deployment.state == State::Observing && now.active != deployment.color;
+        let standing = before_the_switch(&deployment, now);
         let color = deployment.color.unwrap_or_else(|| standing.standby());
         let slots = tools.slots(env);
         slots.prepare()?;
@@ -87,6 +91,7 @@ impl<'a> Run<'a> {
             color,
             variables: tools.variables(&env.id).wanted()?,
             way_back: WayBack::FromBackup,
+            is_back,
             release: None,
             beside: super::beside::Beside::default(),
             before: None,
@@ -272,9 +277,10 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What was committed when the deployment began: of one that has switched already, the color that it came from.
+/// What was committed when the deployment began: of one that has switched already, the color that it came from. One that
+/// was on its way back when its server stopped may have committed that color again.
 fn before_the_switch(deployment: &Deployment, now: Standing) -> Standing {
-    if deployment.state != State::Observing {
+    if deployment.state != State::Observing || now.active != deployment.color {
         return now;
     }
     let old = now.standby();
