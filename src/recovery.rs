@@ -163,6 +163,7 @@ async fn clear(tools: &Tools, deployment: &Deployment) -> Result<(), String> {
         .standing(&env.id)
         .await
         .map_err(|e| e.to_string())?;
+    pipeline::reroute(tools, env).await.map_err(words)?;
     if standing.warm_until_ms.is_none() {
         let standby = standing.standby();
         pipeline::retire(tools, env, standby)

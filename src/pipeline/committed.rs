@@ -31,6 +31,24 @@ pub async fn uphold(tools: &Tools, env: &Environment) -> Result<usize, Stop> {
     Ok(started)
 }
 
+/// The traffic returns to the release that is committed, where that runs, before whatever else has it is stopped.
+pub async fn reroute(tools: &Tools, env: &Environment) -> Result<(), Stop> {
+    let Some(active) = tools.journal.standing(&env.id).await?.active else {
+        return Ok(());
+    };
+    let shares = Upstreams::all_to(active);
+    let route = tools.traffic.route(&env.id).await;
+    let is_there = route.is_some_and(|route| route.shares == shares);
+    let runs = processes::find(tools, &env.id, active, WEB, 0).await?;
+    if !is_there && runs.is_some() {
+        tools
+            .traffic
+            .apply(&env.id, move |route| route.shares = shares)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Starts whatever does not run of the release in that color, and waits until its web process is ready.
 pub(super) async fn revive_color(
     tools: &Tools,

@@ -2,7 +2,7 @@
 //! route is put back first, and only then is anybody told.
 
 use super::backup::prune;
-use super::committed::{serving, uphold};
+use super::committed::{reroute, serving, uphold};
 use super::outcome::{Stop, Trouble};
 use super::processes::{self, WEB};
 use super::{Run, Tools};
@@ -163,6 +163,7 @@ fn outcome(stop: Stop) -> (State, Trouble) {
 
 /// Before the switch: whatever was started on the standby ends, whatever had to make room comes back.
 async fn clear_away(run: &Run<'_>) -> Result<(), Stop> {
+    reroute(run.tools, run.env).await?;
     // A rollback to the warm color that was stopped before it switched leaves that color warm.
     if run.way_back != super::WayBack::Warm {
         processes::retire(run.tools, run.env, run.color).await?;

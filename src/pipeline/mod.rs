@@ -36,7 +36,7 @@ mod why;
 
 pub use approval::can_go_on;
 pub use cancel::Cancel;
-pub use committed::{serving, uphold};
+pub use committed::{reroute, serving, uphold};
 pub use fetch::{remote, transfer};
 pub use outcome::{Need, Stop, Trouble};
 pub use place::{Place, Sight};
