@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Kills the server at every place of a deployment where something is written or another process is told to act, one after the
 # other, while visitors ask without pause; after each kill it asserts that nothing was lost and that what serves is what is
-# committed. Then it kills every start that follows, at one place later each time, until one is left alone.
+# committed. The same with a release that is taken back, with rollbacks and with a changed setting. Then it kills every start
+# that follows, at one place later each time, until one is left alone.
 #
 # With --power it cuts the power instead, as root: the server's state and environments are on a file system of their own, ext4
 # and btrfs by turns, of which only what had been synced is left when the machine is up again.
