@@ -1,9 +1,10 @@
 //! What may be typed.
 
+use super::completions::{Shell, apps, environments, roles};
 use super::until::until;
 use crate::domain::{DeploymentId, Role};
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::ArgValueCompleter;
 use jiff::Zoned;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ pub(super) struct Cli {
     #[arg(long, global = true)]
     pub json: bool,
     /// The app, where an environment's name alone does not tell
-    #[arg(long, global = true, value_name = "APP")]
+    #[arg(long, global = true, value_name = "APP", add = ArgValueCompleter::new(apps))]
     pub app: Option<String>,
     /// What to do
     #[command(subcommand)]
@@ -99,18 +100,21 @@ pub(super) struct Init {
 #[derive(Debug, Args)]
 pub(super) struct Env {
     /// The environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct MaybeEnv {
     /// Only this environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Plan {
     /// The environment; without one, the repository in this folder is looked at
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: Option<String>,
     /// A branch, a tag or a commit [default: what the environment's branch points to]
     #[arg(long = "ref", value_name = "REF", requires = "env")]
@@ -120,6 +124,7 @@ pub(super) struct Plan {
 #[derive(Debug, Args)]
 pub(super) struct Deploy {
     /// The environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: String,
     /// Incremental: only what changed is done again
     #[arg(long, conflicts_with = "full")]
@@ -144,6 +149,7 @@ pub(super) struct Deploy {
 #[derive(Debug, Args)]
 pub(super) struct History {
     /// Only this environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: Option<String>,
     /// At most so many
     #[arg(long, short = 'n', default_value_t = 20, value_name = "COUNT")]
@@ -157,7 +163,7 @@ pub(super) struct History {
 #[derive(Debug, Args)]
 pub(super) struct Logs {
     /// A deployment's number, or an environment
-    #[arg(value_name = "DEPLOYMENT|ENV")]
+    #[arg(value_name = "DEPLOYMENT|ENV", add = ArgValueCompleter::new(environments))]
     pub of: String,
     /// Go on with what is printed from now on
     #[arg(long, short)]
@@ -179,6 +185,7 @@ pub(super) struct Logs {
 #[derive(Debug, Args)]
 pub(super) struct Backups {
     /// The environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: String,
     /// Read every file again and compare it with what was sealed; exits with 1 when one differs
     #[arg(long)]
@@ -188,6 +195,7 @@ pub(super) struct Backups {
 #[derive(Debug, Args)]
 pub(super) struct Rollback {
     /// The environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: String,
     /// A backup's name or a deployment's number [default: the release that served before]
     #[arg(long, value_name = "BACKUP|DEPLOYMENT")]
@@ -203,8 +211,10 @@ pub(super) struct Rollback {
 #[derive(Debug, Args)]
 pub(super) struct Promote {
     /// The environment that serves it: `staging`, or `app/staging`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub from: String,
     /// The environment that gets it
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub to: String,
     /// Do not wait for the end of a freeze
     #[arg(long)]
@@ -232,6 +242,7 @@ pub(super) struct Answer {
 #[derive(Debug, Args)]
 pub(super) struct Follow {
     /// The environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: String,
     /// Return at once instead of showing the steps
     #[arg(long)]
@@ -257,6 +268,7 @@ pub(super) enum VariablesCommand {
 #[derive(Debug, Args)]
 pub(super) struct Set {
     /// The environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: String,
     /// The values
     #[arg(value_name = "KEY=VALUE", required_unless_present = "stdin")]
@@ -272,6 +284,7 @@ pub(super) struct Set {
 #[derive(Debug, Args)]
 pub(super) struct Unset {
     /// The environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: String,
     /// The names
     #[arg(value_name = "KEY", required = true)]
@@ -284,6 +297,7 @@ pub(super) struct Unset {
 #[derive(Debug, Args)]
 pub(super) struct List {
     /// The environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: String,
     /// Show the values too
     #[arg(long)]
@@ -293,6 +307,7 @@ pub(super) struct List {
 #[derive(Debug, Args)]
 pub(super) struct Run {
     /// The environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: String,
     /// The command and its arguments, behind `--`
     #[arg(last = true, required = true, value_name = "COMMAND")]
@@ -302,6 +317,7 @@ pub(super) struct Run {
 #[derive(Debug, Args)]
 pub(super) struct Freeze {
     /// The environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: String,
     /// When it ends by itself: 18:00, 2026-11-27, "2026-11-27 09:00", 2h [default: when it is lifted]
     #[arg(long, value_name = "MOMENT", value_parser = moment)]
@@ -323,6 +339,7 @@ pub(super) struct Maintenance {
     /// On or off
     pub state: Switch,
     /// The environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
     pub env: String,
 }
 
@@ -350,9 +367,10 @@ pub(super) struct KeyAdd {
     /// What the key is called: a person's name, or one of the person's `keys`
     pub name: String,
     /// The public key in quotes, a .pub file, or - for stdin
+    #[arg(value_hint = ValueHint::FilePath)]
     pub key: String,
     /// An environment that it may push to; may be given several times [default: all of --app]
-    #[arg(long, value_name = "ENV")]
+    #[arg(long, value_name = "ENV", add = ArgValueCompleter::new(environments))]
     pub env: Vec<String>,
 }
 
@@ -406,10 +424,10 @@ pub(super) struct UserAdd {
     /// Their name: lower-case letters, digits and `-`
     pub name: String,
     /// What they may do: look, deploy, approve or admin; each may do what those before it may
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(roles))]
     pub role: Role,
     /// Only in this environment; may be given several times [default: everywhere]
-    #[arg(long, value_name = "ENV")]
+    #[arg(long, value_name = "ENV", add = ArgValueCompleter::new(environments))]
     pub env: Vec<String>,
 }
 
@@ -451,6 +469,7 @@ pub(super) struct Completions {
 #[derive(Debug, Args)]
 pub(super) struct Man {
     /// Write all pages there, as `man` looks for them (/usr/local/share/man/man1)
+    #[arg(value_hint = ValueHint::DirPath)]
     pub folder: Option<PathBuf>,
 }
 

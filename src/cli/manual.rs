@@ -1,20 +1,12 @@
-//! `teal completions <shell>` and `teal man [folder]`: what shells and `man` know of the commands, made from the commands.
+//! `teal man [folder]`: what `man` knows of the commands, made from the commands.
 
-use super::args::{Cli, Completions, Man};
+use super::args::{Cli, Man};
 use super::failure::{CliError, Code};
 use super::screen::Screen;
 use crate::system::files;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man as Page;
 use std::path::Path;
-
-/// Prints the script that a shell reads.
-pub(super) fn completions(args: &Completions, screen: &mut Screen) -> Code {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "teal", &mut script);
-    screen.bytes(&script);
-    Code::Done
-}
 
 /// Prints the page about all of it, or writes a page for each command into a folder.
 pub(super) fn man(args: &Man, screen: &mut Screen) -> Result<Code, CliError> {

@@ -23,6 +23,7 @@ mod approve;
 mod audit;
 mod backups;
 mod cancel;
+mod completions;
 mod deploy;
 mod doctor;
 mod env;
@@ -60,6 +61,8 @@ use std::process::ExitCode;
 
 /// Reads the command line, does what it says, and says how it went.
 pub fn main() -> ExitCode {
+    // A shell that asks what may be typed next is answered here.
+    completions::answer();
     // Mistakes of usage end here, with clap's words and exit code 2.
     let cli = Cli::parse();
     let mut screen = Screen::of_process(cli.json);
@@ -83,7 +86,7 @@ fn dispatch(cli: &Cli, screen: &mut Screen) -> Result<Code, CliError> {
             let server = Server::load_without_secrets(cli.config.as_deref())?;
             key::run(&server, args, cli.app.as_deref(), screen)
         }
-        Command::Completions(args) => Ok(manual::completions(args, screen)),
+        Command::Completions(args) => completions::run(args, screen),
         Command::Man(args) => manual::man(args, screen),
         Command::Doctor => runtime()?.block_on(doctor::run(cli, screen)),
         Command::Run(args) => run::run(&contact(cli)?, args, cli.app.as_deref()),
