@@ -307,6 +307,35 @@ async fn an_nginx_that_does_not_read_teals_files_is_told_the_line_to_add() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_look_tells_what_is_wrong_apart_and_changes_nothing() {
+    let mut world = World::new();
+    let seen = async |world: &World| world.teal.look().await.unwrap_err();
+    let error = seen(&world).await;
+    assert!(matches!(error, NginxError::NotWritten { .. }), "{error}");
+    assert_eq!(fs::read_dir(world.nginx.conf_dir()).unwrap().count(), 0);
+
+    world.teal.ensure_running().await.unwrap();
+    world.teal.look().await.unwrap();
+    let main = fs::read_to_string(world.nginx.main_file()).unwrap();
+    let without = main.replace("include conf.d/teal-*.conf;", "");
+    fs::write(world.nginx.main_file(), without).unwrap();
+    let error = seen(&world).await;
+    assert!(matches!(error, NginxError::NotIncluded { .. }), "{error}");
+
+    world.nginx.kill();
+    let error = seen(&world).await;
+    assert!(matches!(error, NginxError::Dead { .. }), "{error}");
+    world.nginx.run();
+    fs::write(world.nginx.main_file(), main).unwrap();
+    let error = seen(&world).await;
+    assert!(matches!(error, NginxError::NotLoaded { .. }), "{error}");
+
+    fs::write(world.nginx.foreign(), "bogus;").unwrap();
+    let error = seen(&world).await;
+    assert!(matches!(error, NginxError::Broken { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn visitors_are_told_apart_by_host_name() {
     let mut world = World::serving().await;
     let route = Route {

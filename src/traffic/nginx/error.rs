@@ -96,6 +96,22 @@ pub enum NginxError {
         /// The folder that has to be included.
         conf_dir: PathBuf,
     },
+    /// The server has not been started since nginx was chosen.
+    #[error("{} has no file of Teal's yet: the server writes them when it starts", conf_dir.display())]
+    NotWritten {
+        /// The folder that they will be in.
+        conf_dir: PathBuf,
+    },
+    /// nginx's configuration names Teal's files, and the nginx that runs has not read them.
+    #[error(
+        "nginx's configuration names Teal's files, and yet nothing of Teal's answers on {verify} ({seen}): it has not read them, or cannot listen there"
+    )]
+    NotLoaded {
+        /// Where Teal asked.
+        verify: SocketAddr,
+        /// What answered.
+        seen: String,
+    },
     /// The change failed and everything is as it was before.
     #[error("{what} was not changed, the old file is in its place again: {cause}")]
     PutBack {

@@ -22,6 +22,9 @@ use tokio::sync::Mutex;
 use witness::{Wanted, Witness};
 use workers::Workers;
 
+/// What is said of an nginx that was not told to read Teal's files.
+const NOT_NAMED: &str = "its configuration names no file of Teal's";
+
 /// Moves routes by writing files for a user's nginx.
 #[derive(Debug)]
 pub struct Nginx {
@@ -82,17 +85,32 @@ impl Nginx {
 
     /// Looks, and changes nothing: whether nginx runs, accepts its configuration, and reads Teal's files.
     pub async fn look(&self) -> Result<(), NginxError> {
-        let not_included = |seen: String| NginxError::NotIncluded {
+        self.check().await.map_err(as_broken)?;
+        let answers = self.witness.base().await;
+        if answers.is_err() {
+            self.program.is_there().await?;
+        }
+        let conf_dir = self.settings.conf_dir.clone();
+        if self.program.reads(text::BASE_MARK).await? {
+            let verify = self.settings.verify;
+            return answers.map_err(|seen| NginxError::NotLoaded { verify, seen });
+        }
+        match self.file("-base").exists() {
+            true => Err(self.not_included(NOT_NAMED.to_owned())),
+            false => Err(NginxError::NotWritten { conf_dir }),
+        }
+    }
+
+    fn not_included(&self, seen: String) -> NginxError {
+        NginxError::NotIncluded {
             verify: self.settings.verify,
             seen,
             conf_dir: self.settings.conf_dir.clone(),
-        };
-        self.check().await.map_err(as_broken)?;
-        if !self.program.reads(text::BASE_MARK).await? {
-            let seen = "its configuration names no file of Teal's";
-            return Err(not_included(seen.to_owned()));
         }
-        self.witness.base().await.map_err(not_included)
+    }
+
+    fn file(&self, key: &str) -> PathBuf {
+        self.settings.conf_dir.join(format!("teal-{key}.conf"))
     }
 
     /// Makes nginx serve `changed` as `table` says, and returns once nothing else answers. When this returns an error,
@@ -113,7 +131,7 @@ impl Nginx {
     }
 
     fn change(&self, what: String, key: &str, new: Option<String>) -> Result<Change, NginxError> {
-        let path = self.settings.conf_dir.join(format!("teal-{key}.conf"));
+        let path = self.file(key);
         let old = files::read_if_there(&path)?;
         Ok(Change {
             what,
@@ -188,14 +206,8 @@ impl Nginx {
 
     /// Sees the base block answer; reloads once if it does not yet.
     async fn see_base(&self) -> Result<(), NginxError> {
-        let not_included = |seen: String| NginxError::NotIncluded {
-            verify: self.settings.verify,
-            seen,
-            conf_dir: self.settings.conf_dir.clone(),
-        };
         if !self.program.reads(text::BASE_MARK).await? {
-            let seen = "its configuration names no file of Teal's";
-            return Err(not_included(seen.to_owned()));
+            return Err(self.not_included(NOT_NAMED.to_owned()));
         }
         if self.witness.base().await.is_ok() {
             return Ok(());
@@ -207,7 +219,7 @@ impl Nginx {
             .see(text::BASE_NAME, &Wanted::base(), &nobody)
             .await;
         match seen {
-            Err(NginxError::NotTaken { seen, .. }) => Err(not_included(seen)),
+            Err(NginxError::NotTaken { seen, .. }) => Err(self.not_included(seen)),
             seen => seen,
         }
     }

@@ -45,7 +45,16 @@ impl Program {
 
     /// `nginx -s reload`. Success means that the master was signalled, not that it did anything.
     pub(super) async fn reload(&self) -> Result<(), NginxError> {
-        let said = self.run(&["-s", "reload"]).await?;
+        self.signal("reload").await
+    }
+
+    /// Whether it runs: only an nginx that does can open its logs anew, and nothing else comes of that.
+    pub(super) async fn is_there(&self) -> Result<(), NginxError> {
+        self.signal("reopen").await
+    }
+
+    async fn signal(&self, word: &str) -> Result<(), NginxError> {
+        let said = self.run(&["-s", word]).await?;
         if said.done {
             return Ok(());
         }
