@@ -36,6 +36,10 @@ pub(super) fn run(cli: &Cli, args: &Init, screen: &mut Screen) -> Result<Code, C
         }
         (Err(error), _) => return Err(error.into()),
     };
+    users::become_owner(&server.state_dir).map_err(|error| {
+        let folder = server.state_dir.display();
+        CliError::local(format!("cannot go on as the owner of {folder}"), error)
+    })?;
     let is_asked = |prepared: &Prepared| {
         let name = args.name.as_deref();
         name.is_none_or(|name| name == prepared.app.as_str())

@@ -2,6 +2,10 @@
 
 use super::folder::Owner;
 use nix::unistd::{Uid, User};
+use std::ffi::CString;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::{fs, io};
 
 /// A user as processes are told about them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +34,21 @@ pub fn named(name: &str) -> Option<(Person, Owner)> {
         gid: user.gid.as_raw(),
     };
     Some((of(user.uid), owner))
+}
+
+/// Lets root go on as the user who owns this folder, for good: what root makes there is of no use to them.
+pub fn become_owner(folder: &Path) -> io::Result<()> {
+    let owner = fs::metadata(folder).map_or(0, |facts| facts.uid());
+    if !is_root() || owner == 0 {
+        return Ok(());
+    }
+    let user = User::from_uid(Uid::from_raw(owner))?;
+    let user = user.ok_or_else(|| io::Error::other(format!("there is no user {owner}")))?;
+    let name = CString::new(user.name)?;
+    nix::unistd::initgroups(&name, user.gid)?;
+    nix::unistd::setgid(user.gid)?;
+    nix::unistd::setuid(user.uid)?;
+    Ok(())
 }
 
 /// Whether this process may act for everybody.

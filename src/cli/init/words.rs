@@ -2,8 +2,10 @@
 
 use super::super::table::{cell, plain};
 use crate::config::{Environment, Forge, RefRule, Server};
+use crate::intake::hook_protocol::SOCKET;
 use crate::report::{Line, Tone};
 use crate::setup::Prepared;
+use crate::system::socket;
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -135,8 +137,14 @@ fn delivery(forge: Forge, url: &str) -> Vec<Line> {
     lines
 }
 
-/// What starts the server with this configuration.
+/// What starts the server with this configuration, or makes the one that runs read it.
 pub(super) fn serve(server: &Server) -> String {
+    if socket::connect(&server.state_dir.join(SOCKET)).is_ok() {
+        return format!(
+            "the server runs; after a change of {}: systemctl restart teal",
+            server.file.display()
+        );
+    }
     match server.file.to_str() {
         Some("teal.toml" | "/etc/teal/teal.toml") => "start the server with: teal serve".to_owned(),
         _ => format!(
