@@ -5,7 +5,8 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
 
 /// The exit code, and the findings of an area: health, what was seen, and the fix.
 fn examined(teal: &Teal, area: &str) -> (i32, Vec<[String; 3]>) {
@@ -221,4 +222,104 @@ fn a_delivery_to_oneself_shows_whether_forges_come_in() {
         );
         assert!(fix.starts_with("`public_url` has to lead to"), "{fix}");
     }
+}
+
+#[test]
+fn a_current_that_was_moved_by_hand_is_put_right_by_what_is_said() {
+    let teal = shop().start();
+    let app = teal.client("shop");
+    assert_eq!(app.git().push(["production", "main"]).code, 0);
+    let current = teal.root("shop", "production").join("current");
+    fs::remove_file(&current).unwrap();
+    symlink("releases/green", &current).unwrap();
+    let (_, [health, what, fix]) = only(&teal, "services");
+    assert_eq!(health, "warning", "{what}");
+    assert!(what.contains("current was moved by hand"), "{what}");
+    assert!(fix.starts_with("teal restart shop/production"), "{fix}");
+    teal.cli(["restart", "shop/production"]).ok();
+    let (_, [health, what, _]) = only(&teal, "services");
+    assert_eq!(health, "good", "{what}");
+}
+
+#[test]
+fn what_root_made_in_somebody_elses_state_is_told_and_root_prepares_it_as_its_owner() {
+    if !nix::unistd::getuid().is_root() {
+        eprintln!("skipped: only root can act for somebody else");
+        return;
+    }
+    let teal = shop().init(Sandbox::new());
+    let everybody = PermissionsExt::from_mode(0o755);
+    fs::set_permissions(teal.sandbox.path(), everybody).unwrap();
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let chown = |path: &Path| nix::unistd::chown(path, Some(nobody.uid), Some(nobody.gid)).unwrap();
+    let state = teal.state_dir();
+    chown(&state);
+    for part in fs::read_dir(&state).unwrap() {
+        chown(&part.unwrap().path());
+    }
+    let (_, found) = examined(&teal, "secrets");
+    let repository = teal.repository("shop").display().to_string();
+    let told = |[health, what, _]: &[String; 3]| {
+        health == "problem"
+            && *what
+                == format!(
+                    "{repository} belongs to root, and {} to nobody",
+                    state.display()
+                )
+    };
+    assert!(found.iter().any(told), "{found:#?}");
+    fs::remove_dir_all(&repository).unwrap();
+    teal.cli(["init"]).ok();
+    let uid = fs::metadata(&repository).unwrap().uid();
+    assert_eq!(uid, nobody.uid.as_raw());
+}
+
+#[test]
+fn a_folder_that_the_server_may_not_make_is_told_with_what_makes_it() {
+    if !nix::unistd::getuid().is_root() {
+        eprintln!("skipped: only root can leave a folder to somebody else");
+        return;
+    }
+    let teal = shop().init(Sandbox::new());
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    nix::unistd::chown(&teal.state_dir(), Some(nobody.uid), Some(nobody.gid)).unwrap();
+    let (_, [health, what, fix]) = only(&teal, "folders");
+    let root = teal.root("shop", "production").display().to_string();
+    assert_eq!(health, "warning");
+    assert!(what.ends_with("nobody may not make it"), "{what}");
+    assert_eq!(fix, format!("sudo install -d -o nobody -g nobody {root}"));
+}
+
+#[test]
+fn what_holds_a_port_of_nginxs_is_told_teals_own_proxy_by_name() {
+    let sandbox = Sandbox::new();
+    let teal = shop().init(sandbox);
+    let public = teal.proxy().port();
+    let text = fs::read_to_string(teal.config()).unwrap();
+    let (before, after) = text.split_once("[proxy]\n").unwrap();
+    let rest = after.split_once("\n\n").map_or("", |(_, rest)| rest);
+    let verify = teal.sandbox.port();
+    let folder = teal.sandbox.dir("conf.d");
+    let nginx = format!(
+        "{before}[proxy]\nkind = \"nginx\"\nconf_dir = \"{}\"\ncommand = [\"/nonexistent/nginx\"]\n\
+         listen = [\"127.0.0.1:{public}\"]\nverify = \"127.0.0.1:{verify}\"\n\n{rest}",
+        folder.display()
+    );
+    let mut teal = teal;
+    teal.serve();
+    fs::write(teal.config(), nginx).unwrap();
+    let (_, [health, what, fix]) = only(&teal, "ports");
+    assert_eq!(health, "problem", "{what}");
+    assert!(
+        what.contains("Teal's own proxy, left from before"),
+        "{what}"
+    );
+    assert!(fix.starts_with("systemctl stop teal; kill "), "{fix}");
+    let (_, [health, what, fix]) = only(&teal, "nginx");
+    assert_eq!(health, "problem", "{what}");
+    assert!(
+        what.starts_with("cannot run `/nonexistent/nginx -t`"),
+        "{what}"
+    );
+    assert!(fix.contains("`[proxy] command`"), "{fix}");
 }

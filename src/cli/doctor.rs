@@ -101,9 +101,23 @@ fn mistaken(error: &ConfigError) -> Finding {
                 mistake.column,
                 mistake.message
             ),
-            mistake.help.clone().unwrap_or_default(),
+            mistake.help.clone().unwrap_or_else(|| {
+                "put that line right; config/teal.toml shows every key".to_owned()
+            }),
         ),
-        error => (error.to_string(), String::new()),
+        ConfigError::NotFound { looked } => {
+            let places = looked.iter().map(|place| place.display().to_string());
+            let places = places.collect::<Vec<_>>().join(", ");
+            (
+                format!("there is no teal.toml: looked for {places}"),
+                "teal init <name of your app> writes ./teal.toml to start from; `--config FILE` names another one"
+                    .to_owned(),
+            )
+        }
+        error => (
+            error.to_string(),
+            "type it as root, or as the user who owns the server".to_owned(),
+        ),
     };
     Finding::problem("configuration", what, fix)
 }

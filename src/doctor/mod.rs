@@ -8,6 +8,7 @@ mod kernel;
 mod names;
 mod nginx;
 mod ports;
+mod roots;
 mod secrets;
 mod services;
 mod ssh;
@@ -31,6 +32,7 @@ pub fn machine(state_dir: Option<&Path>, status: Option<&Status>) -> Vec<Finding
 /// Everything that the configuration speaks of. `status` is what the server says of itself, if it runs.
 pub async fn setup(server: &Server, status: Option<&Status>) -> Vec<Finding> {
     let mut found = secrets::look(server);
+    found.extend(roots::look(server));
     found.extend(ports::look(server, status));
     if let Some(status) = status {
         found.extend(services::look(status));

@@ -3,7 +3,7 @@
 use crate::config::Server;
 use crate::web::types::Finding;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -54,7 +54,22 @@ fn told(name: &str, addresses: &[IpAddr]) -> Finding {
         );
     }
     let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    Finding::good(AREA, format!("{name} leads to {}", all.join(", ")))
+    let leads = format!("{name} leads to {}", all.join(", "));
+    if addresses.iter().any(is_own) {
+        return Finding::good(AREA, leads);
+    }
+    Finding::unknown(
+        AREA,
+        format!("{leads}, which is no address of this machine's own"),
+        format!(
+            "where no router, balancer or CDN stands before it, point the A and AAAA records of {name} to this server"
+        ),
+    )
+}
+
+/// Only an address of its own is one that a machine lets somebody take.
+fn is_own(address: &IpAddr) -> bool {
+    UdpSocket::bind((*address, 0)).is_ok()
 }
 
 #[cfg(test)]
@@ -69,5 +84,8 @@ mod tests {
         assert!(found.what.contains("leads to"), "{found:?}");
         let lost = told("shop.example.com", &[]);
         assert_eq!(lost.health, Health::Warning);
+        let far = told("shop.example.com", &[IpAddr::from([192, 0, 2, 7])]);
+        assert_eq!(far.health, Health::Unknown, "{far:?}");
+        assert!(far.fix.is_some_and(|fix| fix.contains("point the A")));
     }
 }

@@ -15,6 +15,8 @@ struct Port {
     what: String,
     /// What to do about a stranger there.
     fix: String,
+    /// Whether it is for nginx to hold, and not for what Teal started.
+    is_nginx: bool,
 }
 
 /// Every port: the server's, the proxy's, and each color's.
@@ -26,7 +28,11 @@ pub(super) fn look(server: &Server, status: Option<&Status>) -> Vec<Finding> {
     let all = of(server);
     let mut found: Vec<Finding> = all.iter().filter_map(|port| ours.judge(port)).collect();
     if found.is_empty() {
-        let what = format!("{} ports are free or held by what Teal started", all.len());
+        let what = match server.proxy {
+            Proxy::Embedded(_) => "what Teal started",
+            Proxy::Nginx(_) => "what Teal started, or nginx",
+        };
+        let what = format!("{} ports are free or held by {what}", all.len());
         found.push(Finding::good(AREA, what));
     }
     found
@@ -38,20 +44,22 @@ fn of(server: &Server) -> Vec<Port> {
         number: server.listen.port(),
         what: "`listen`".to_owned(),
         fix: format!("stop it, or give `listen` another port in {file}"),
+        is_nginx: false,
     }];
-    // Under nginx these are nginx's own.
-    if let Proxy::Embedded(_) = &server.proxy {
-        all.extend(server.proxy.addresses().iter().map(|address| Port {
-            number: address.port(),
-            what: "the proxy".to_owned(),
-            fix: format!("stop it, or give `[proxy] listen` another port in {file}"),
-        }));
-    }
+    let is_nginx = matches!(server.proxy, Proxy::Nginx(_));
+    let holder = if is_nginx { "nginx" } else { "the proxy" };
+    all.extend(server.proxy.addresses().iter().map(|address| Port {
+        number: address.port(),
+        what: holder.to_owned(),
+        fix: format!("stop it, or give `[proxy] listen` another port in {file}"),
+        is_nginx,
+    }));
     for env in server.environments() {
         all.extend(Color::BOTH.into_iter().map(|color| Port {
             number: env.ports.of(color),
             what: format!("{color} of {}", env.id),
             fix: format!("stop it, or give {} other `ports` in {file}", env.id),
+            is_nginx: false,
         }));
     }
     all
@@ -65,8 +73,14 @@ struct Ours<'a> {
 impl Ours<'_> {
     fn judge(&self, port: &Port) -> Option<Finding> {
         let owners = ports::owners(port.number);
-        let Port { number, what, fix } = port;
-        let foreign = owners.iter().find(|owner| !self.may_be_ours(owner))?;
+        let Port {
+            number, what, fix, ..
+        } = port;
+        let foreign = owners.iter().find(|owner| match port.is_nginx {
+            // Whom only root may look at is nginx, as far as can be told from here.
+            true => owner.pid.is_some() && !is_nginx(owner),
+            false => !self.may_be_ours(owner),
+        })?;
         if foreign.pid.is_none() {
             let what = format!("port {number} ({what}) is held by {foreign}");
             return Some(Finding::unknown(
@@ -76,7 +90,17 @@ impl Ours<'_> {
             ));
         }
         let what = format!("port {number} ({what}) is held by {foreign}");
-        Some(Finding::problem(AREA, what, fix))
+        Some(match foreign.pid.filter(|_| self.may_be_ours(foreign)) {
+            // Of what Teal started, only its proxy takes a port of nginx's.
+            Some(pid) => Finding::problem(
+                AREA,
+                format!("{what}: Teal's own proxy, left from before nginx was chosen"),
+                format!(
+                    "systemctl stop teal; kill {pid}; systemctl start nginx; systemctl start teal"
+                ),
+            ),
+            None => Finding::problem(AREA, what, fix),
+        })
     }
 
     fn may_be_ours(&self, owner: &Owner) -> bool {
@@ -98,6 +122,12 @@ impl Ours<'_> {
         }
         false
     }
+}
+
+/// nginx names its processes `nginx: master process …`.
+fn is_nginx(owner: &Owner) -> bool {
+    let command = owner.command.as_deref();
+    command.is_some_and(|command| command.starts_with("nginx:"))
 }
 
 /// Whether a command line is that of the proxy or of a supervisor of the server whose state is there.

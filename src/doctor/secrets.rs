@@ -25,7 +25,7 @@ pub(super) fn look(server: &Server) -> Vec<Finding> {
     }
     let mut found: Vec<Finding> = secret.iter().filter_map(|path| read(path)).collect();
     found.extend(written(&server.file));
-    found.extend(strange_owner(&server.state_dir));
+    found.extend(strange_owner(server));
     if found.is_empty() {
         found.push(Finding::good(AREA, "only their owner may read them"));
     }
@@ -66,11 +66,14 @@ fn written(file: &Path) -> Option<Finding> {
 }
 
 /// State that belongs to another user than what lies in it: somebody typed `teal serve` as root.
-fn strange_owner(state_dir: &Path) -> Option<Finding> {
+fn strange_owner(server: &Server) -> Option<Finding> {
+    let state_dir = &server.state_dir;
     let owner = fs::metadata(state_dir).ok()?.uid();
+    let repositories = server.apps.keys().map(|app| server.repo_path(app));
     let other = ["teal.db", "repos", "run", "logs", "cache", "env"]
         .iter()
         .map(|name| state_dir.join(name))
+        .chain(repositories)
         .find(|path| fs::metadata(path).is_ok_and(|facts| facts.uid() != owner))?;
     let name = users::by_uid(owner).name;
     let other_name = users::by_uid(fs::metadata(&other).ok()?.uid()).name;

@@ -8,9 +8,14 @@ const AREA: &str = "services";
 pub(super) fn look(status: &Status) -> Vec<Finding> {
     let mut found: Vec<Finding> = status.environments.iter().filter_map(down).collect();
     for seen in &status.environments {
+        let fix = format!(
+            "teal restart {} (it drops no request); what is no link has to be moved away before",
+            seen.env
+        );
         let warnings = seen.warnings.iter();
         found.extend(
-            warnings.map(|text| Finding::warning(AREA, format!("{}: {text}", seen.env), "")),
+            warnings
+                .map(|text| Finding::warning(AREA, format!("{}: {text}", seen.env), fix.as_str())),
         );
     }
     if found.is_empty() {

@@ -72,6 +72,7 @@ fn pushing(server: &Server, keys: &AuthorizedKeys) -> Vec<Finding> {
                 "teal key add <name> <key.pub> --env <environment>",
             ),
             0 => Finding::good(AREA, "no key may push; apps are fetched from their forges"),
+            1 => Finding::good(AREA, format!("1 key may push as {user}")),
             count => Finding::good(AREA, format!("{count} keys may push as {user}")),
         });
     }

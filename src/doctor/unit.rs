@@ -33,10 +33,15 @@ pub(super) fn look() -> Vec<Finding> {
         Ok(output) if output.status.success() => judged(&String::from_utf8_lossy(&output.stdout)),
         Ok(output) => {
             let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            vec![Finding::unknown(AREA, format!("systemctl: {words}"), "")]
+            vec![unseen(&words)]
         }
-        Err(error) => vec![Finding::unknown(AREA, format!("systemctl: {error}"), "")],
+        Err(error) => vec![unseen(&error.to_string())],
     }
+}
+
+fn unseen(words: &str) -> Finding {
+    let fix = "type it as root where systemctl works: systemctl status teal";
+    Finding::unknown(AREA, format!("systemctl: {words}"), fix)
 }
 
 fn judged(shown: &str) -> Vec<Finding> {

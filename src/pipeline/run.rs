@@ -81,7 +81,9 @@ impl<'a> Run<'a> {
         let standing = before_the_switch(&deployment, now);
         let color = deployment.color.unwrap_or_else(|| standing.standby());
         let slots = tools.slots(env);
-        slots.prepare()?;
+        slots
+            .prepare()
+            .map_err(|error| super::owner::closed(error, &env.root))?;
         let mut run = Run {
             tools,
             app,
