@@ -73,7 +73,7 @@ fn read(path: Option<&Path>) -> Result<(PathBuf, String), ConfigError> {
     for file in &places {
         match fs::read_to_string(file) {
             Ok(text) => return Ok((file.clone(), text)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_none() => {}
+            Err(error) if path.is_none() && is_absent(file, &error) => {}
             Err(source) => {
                 return Err(ConfigError::Read {
                     file: file.clone(),
@@ -83,4 +83,13 @@ fn read(path: Option<&Path>) -> Result<(PathBuf, String), ConfigError> {
         }
     }
     Err(ConfigError::NotFound { looked: places })
+}
+
+/// Whether there is no such file, or none that could be meant: who types `sudo -u teal teal` at home may not even look there.
+fn is_absent(file: &Path, error: &io::Error) -> bool {
+    match error.kind() {
+        io::ErrorKind::NotFound => true,
+        io::ErrorKind::PermissionDenied => file.is_relative() && fs::metadata(file).is_err(),
+        _ => false,
+    }
 }
