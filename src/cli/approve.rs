@@ -4,6 +4,7 @@ use super::args::Answer;
 use super::client::Client;
 use super::failure::{CliError, Code};
 use super::screen::Screen;
+use super::table::plain;
 use crate::domain::Deployment;
 use crate::report;
 use crate::web::types::{AnswerRequest, DeploymentShown};
@@ -27,7 +28,7 @@ pub(super) async fn run(
         return screen.document(&answered);
     }
     let subject = shown.subject.as_deref();
-    screen.say(report::headline(&shown.deployment, subject));
+    screen.line(&plain(report::headline(&shown.deployment, subject)));
     for line in shown.changes.iter().flat_map(report::brings) {
         screen.line(&line);
     }

@@ -33,7 +33,7 @@ pub(super) async fn run(
 }
 
 fn table(lines: &[Audited], now_ms: i64) -> Table {
-    let heads = ["WHEN", "WHO", "AS", "DID", "TO", "BY", "WHAT"];
+    let heads = ["WHEN", "WHO", "AS", "DID", "TO", "BY", "DEPLOYMENT"];
     let mut table = Table::new(&heads, 2);
     for line in lines {
         let did = match line.verdict {
@@ -59,10 +59,10 @@ fn account(text: &str) -> &str {
 }
 
 fn what(line: &Audited) -> String {
-    let number = line.deployment.map(|id| format!("deployment {id}"));
+    let number = line.deployment.map(|id| id.to_string());
     let about = Some(one_line(&line.about, 60)).filter(|about| !about.is_empty());
     let parts: Vec<String> = number.into_iter().chain(about).collect();
-    parts.join(", ")
+    parts.join(" ")
 }
 
 #[cfg(test)]
@@ -98,8 +98,8 @@ mod tests {
         };
         let shown = table(&[done, refused], samples::NOW).render(None, Paint::default());
         insta::assert_snapshot!(shown.join("\n"), @r"
-        WHEN       WHO  AS              DID                TO               BY       WHAT
-        1 min ago  ada  ssh key laptop  deploy             shop/production  push     deployment 42, main
+        WHEN       WHO  AS              DID                TO               BY       DEPLOYMENT
+        1 min ago  ada  ssh key laptop  deploy             shop/production  push     42 main
         1 min ago  eve  unix user eve   rollback: refused  shop/production  command
         ");
     }

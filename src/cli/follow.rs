@@ -4,6 +4,7 @@ use super::client::Client;
 use super::failure::{CliError, Code};
 use super::live::Live;
 use super::screen::Screen;
+use super::table::plain;
 use crate::domain::{Deployment, DeploymentId, Event, Record, State};
 use crate::report;
 use crate::system::clock;
@@ -188,10 +189,10 @@ impl Story {
 
     fn introduce(&mut self, shown: DeploymentShown, screen: &mut Screen) {
         if !self.is_introduced {
-            screen.say(report::headline(
+            screen.line(&plain(report::headline(
                 &shown.deployment,
                 shown.subject.as_deref(),
-            ));
+            )));
             self.is_introduced = true;
             self.wait(shown.deployment.state, screen);
         }

@@ -4,6 +4,7 @@ use super::args::Logs;
 use super::client::{Client, Stream, named};
 use super::failure::{CliError, Code};
 use super::screen::Screen;
+use super::table::plain;
 use super::timing;
 use crate::domain::{DeploymentId, State};
 use crate::report;
@@ -74,10 +75,10 @@ async fn of_deployment(
     let path = format!("deployments/{id}");
     if is_told {
         let shown: DeploymentShown = client.get(&path, &[]).await?;
-        screen.say(report::headline(
+        screen.line(&plain(report::headline(
             &shown.deployment,
             shown.subject.as_deref(),
-        ));
+        )));
     }
     let is_empty = !show(output, screen).await?;
     if is_empty && !screen.json {
@@ -95,7 +96,10 @@ async fn of_deployment(
 /// Why it failed, and how it ended; nothing while it goes on.
 fn end(shown: &DeploymentShown, screen: &mut Screen) {
     let deployment = &shown.deployment;
-    let failure = deployment.failure.iter().flat_map(report::failure_report);
+    let failure = deployment
+        .failure
+        .iter()
+        .flat_map(report::failure_after_output);
     failure.for_each(|line| screen.line(&line));
     if let (State::Waiting, Some(ci)) = (deployment.state, &deployment.ci) {
         screen.say(format!("  waiting {}", report::waits_for_ci(ci)));
@@ -107,7 +111,7 @@ fn end(shown: &DeploymentShown, screen: &mut Screen) {
         screen.line(&report::how_to_answer(deployment.id));
     }
     if deployment.state.is_final() {
-        screen.line(&report::ending(deployment, &shown.url));
+        screen.line(&report::outcome(deployment, &shown.url));
     }
 }
 

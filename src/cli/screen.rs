@@ -2,7 +2,7 @@
 
 use super::failure::{CliError, Code};
 use super::paint::Paint;
-use super::table::Table;
+use super::table::{Table, hung};
 use crate::report::{Line, Tone};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
@@ -74,10 +74,12 @@ impl Screen {
         self.bytes(format!("{}\n", text.as_ref()).as_bytes());
     }
 
-    /// Prints a line in its tone.
+    /// Prints a line in its tone, on as many lines as the terminal needs for it.
     pub fn line(&mut self, line: &Line) {
-        let painted = self.paint.apply(line.tone, &line.text);
-        self.say(painted);
+        for part in hung(&line.text, self.columns) {
+            let painted = self.paint.apply(line.tone, &part);
+            self.say(painted);
+        }
     }
 
     /// The text in its tone, to be part of a line.

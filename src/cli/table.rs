@@ -57,6 +57,39 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The line as it is where it fits; else on several, broken between words, whose later ones stand where its last column began.
+pub(super) fn hung(text: &str, columns: Option<usize>) -> Vec<String> {
+    let Some(columns) = columns.filter(|columns| measure_text_width(text) > *columns) else {
+        return vec![text.to_owned()];
+    };
+    let indent = hanging(text, columns);
+    let (mut lines, mut line, mut is_begun) = (Vec::new(), String::new(), false);
+    for word in text.split_inclusive(' ') {
+        let wide = measure_text_width(&line) + measure_text_width(word.trim_end());
+        if is_begun && wide > columns {
+            lines.push(line.trim_end().to_owned());
+            line = " ".repeat(indent);
+        }
+        is_begun |= !word.trim().is_empty();
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
+/// Where a line goes on: below its last column, which two blanks set apart, or a little further in than it began.
+fn hanging(text: &str, columns: usize) -> usize {
+    let start = text.len() - text.trim_start().len();
+    let (end, _) = text
+        .char_indices()
+        .nth(columns / 3)
+        .unwrap_or((text.len(), ' '));
+    match text[..end].rfind("  ").map(|gap| gap + GAP.len()) {
+        Some(column) if column > start => measure_text_width(&text[..column]),
+        _ => start + GAP.len(),
+    }
+}
+
 impl Table {
     /// A table with these heads, of which the one with this number gives way.
     pub fn new(heads: &[&'static str], flexible: usize) -> Table {
@@ -79,8 +112,10 @@ impl Table {
         let mut lines = vec![layout(&head.collect::<Vec<_>>(), &widths, paint)];
         for row in &self.rows {
             lines.push(layout(&row.cells, &widths, paint));
-            let below = row.below.iter();
-            lines.extend(below.map(|line| paint.apply(line.tone, &line.text)));
+            for line in &row.below {
+                let parts = hung(&line.text, columns);
+                lines.extend(parts.iter().map(|part| paint.apply(line.tone, part)));
+            }
         }
         lines
     }
@@ -93,10 +128,14 @@ impl Table {
         };
         let mut widths: Vec<usize> = (0..self.heads.len()).map(widest).collect();
         let gaps = GAP.len() * widths.len().saturating_sub(1);
-        let taken: usize = widths.iter().sum::<usize>() - widths[self.flexible] + gaps;
-        if let Some(columns) = columns {
+        let Some(columns) = columns else {
+            return widths;
+        };
+        // Where that is not enough, the last column gives way as well.
+        for at in [self.flexible, widths.len() - 1] {
+            let taken: usize = widths.iter().sum::<usize>() - widths[at] + gaps;
             let left = columns.saturating_sub(taken).max(NARROWEST);
-            widths[self.flexible] = widths[self.flexible].min(left);
+            widths[at] = widths[at].min(left);
         }
         widths
     }
@@ -128,6 +167,24 @@ mod tests {
         );
         table.row(vec![plain("x"), plain("y"), plain("")], vec![]);
         table
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_goes_on_below_its_last_column_and_words_stay_whole() {
+        let of = |text: &str| hung(text, Some(40)).join("\n");
+        insta::assert_snapshot!(of("  checkout     10 ms  4 written; emptied first: a full one is"), @r"
+          checkout     10 ms  4 written;
+                              emptied first: a
+                              full one is
+        ");
+        insta::assert_snapshot!(of("LIVE: http://staging.notebook.example.com:54797 (deployment 57)"), @r"
+        LIVE:
+          http://staging.notebook.example.com:54797
+          (deployment 57)
+        ");
+        assert_eq!(of("  short"), "  short");
+        let long = "word ".repeat(30);
+        assert_eq!(hung(&long, None), [long]);
     }
 
     #[test]

@@ -29,10 +29,10 @@ pub(super) async fn run(
     if screen.json {
         return screen.document(&trace);
     }
-    screen.say(report::headline(
+    screen.line(&plain(report::headline(
         &shown.deployment,
         shown.subject.as_deref(),
-    ));
+    )));
     for line in lines(&trace) {
         screen.line(&line);
     }

@@ -46,6 +46,6 @@ pub use target::{Target, targets, whisper};
 pub use timing::{Timed, Trace};
 pub use wire::{Refusal, Retry, Wire};
 pub use wording::{
-    Line, Tone, duration, ending, failure_report, headline, held_back, line, receipt, short_ref,
-    what,
+    Line, Tone, duration, ending, failure_after_output, failure_report, headline, held_back, line,
+    outcome, receipt, short_ref, what,
 };

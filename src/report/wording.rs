@@ -156,8 +156,32 @@ pub fn failure_report(failure: &Failure) -> Vec<Line> {
     lines
 }
 
-/// The last line of the story.
+/// The same for whoever has just read all that the commands of the deployment printed: the last lines of one of them are not
+/// said again, nor that they can be read.
+pub fn failure_after_output(failure: &Failure) -> Vec<Line> {
+    use crate::domain::Step::{Build, Deps, Migrate, Test};
+    let mut left = failure.clone();
+    if matches!(failure.step, Some(Deps | Build | Test | Migrate)) {
+        left.tail.clear();
+    }
+    let mut lines = failure_report(&left);
+    if left.next.contains("shows the whole output") && left.next.starts_with("teal logs") {
+        lines.pop();
+    }
+    lines
+}
+
+/// The last line of the story, with where to read the rest of it.
 pub fn ending(deployment: &Deployment, url: &str) -> Line {
+    let Line { text, tone } = outcome(deployment, url);
+    match deployment.state {
+        State::Live => say(tone, text),
+        _ => say(tone, format!("{text} (teal logs {})", deployment.id)),
+    }
+}
+
+/// How it ended.
+pub fn outcome(deployment: &Deployment, url: &str) -> Line {
     let id = deployment.id;
     match deployment.state {
         State::Live => {
@@ -168,16 +192,10 @@ pub fn ending(deployment: &Deployment, url: &str) -> Line {
         }
         State::Failed => say(
             Tone::Bad,
-            format!("deployment {id} failed; nothing was switched (teal logs {id})"),
+            format!("deployment {id} failed; nothing was switched"),
         ),
-        State::RolledBack => say(
-            Tone::Bad,
-            format!("deployment {id} was rolled back (teal logs {id})"),
-        ),
-        other => say(
-            Tone::Bad,
-            format!("deployment {id} is {other} (teal logs {id})"),
-        ),
+        State::RolledBack => say(Tone::Bad, format!("deployment {id} was rolled back")),
+        other => say(Tone::Bad, format!("deployment {id} is {other}")),
     }
 }
 
