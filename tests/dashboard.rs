@@ -61,7 +61,7 @@ fn the_page_of_a_running_deployment_moves_by_itself() {
     let mut command = app.git().command();
     let mut pushing = Daemon::spawn("git push", command.args(["push", "production", "main"]));
     teal.wait_for_waiting("build");
-    browser.shows(".card .running", "build");
+    browser.shows(".card .underway", "build");
     browser.go(&page(&teal, "/deployments/1"));
     browser.shows("#steps", "build");
     browser.shows(
@@ -299,7 +299,7 @@ fn a_release_that_waits_is_approved_by_clicking() {
     push(&teal.client("shop"));
     teal.wait_for_states(&["approval"]);
     let browser = signed_in(&teal, "approve");
-    browser.shows(".card .running", "waiting for approval");
+    browser.shows(".card .underway", "waiting for approval");
     browser.shows(".card .answer", "Approve 1");
     browser.go(&page(&teal, "/deployments/1"));
     browser.shows("#approval", "Waits for approval by ann until");

@@ -37,3 +37,28 @@ pub(super) async fn asset(Path((_, name)): Path<(String, String)>) -> Response {
     ];
     (headers, content).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::STYLE;
+    use crate::domain::State;
+
+    /// `class="state approval"` is one thing, and a box named `approval` would be another one in the same place.
+    #[test]
+    fn the_word_of_a_state_is_no_class_of_its_own() {
+        let states = State::ALL.iter().map(|state| state.as_str());
+        let standings = ["live", "empty", "down", "maintenance"];
+        let steps = ["ran", "skipped", "failed", "running", "ahead"];
+        for word in states.chain(standings).chain(steps) {
+            let alone = format!(".{word}");
+            let mut selectors = STYLE.lines().filter_map(|line| line.split_once('{'));
+            let taken = selectors.any(|(selectors, _)| {
+                let firsts = selectors.split(',').map(|one| one.trim());
+                firsts
+                    .filter_map(|one| one.split([' ', ':']).next())
+                    .any(|first| first == alone)
+            });
+            assert!(!taken, "{alone} stands alone in teal.css");
+        }
+    }
+}

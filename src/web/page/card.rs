@@ -136,6 +136,13 @@ pub(super) struct Open {
     pub may_answer: bool,
 }
 
+impl Open {
+    /// Whether it waits for a person.
+    pub fn is_asked(&self) -> bool {
+        self.state == State::Approval
+    }
+}
+
 /// The last deployment, when it went wrong.
 pub(super) struct Trouble {
     /// Its number.
@@ -291,7 +298,11 @@ async fn running(
         what: subject.unwrap_or_else(|| report::what(deployment)),
         commit: deployment.commit.short().to_owned(),
         by: one_line(&deployment.by, 40),
-        doing: timeline::doing(&events),
+        // Whose yes it waits for is more than where that wait was written down last.
+        doing: match &deployment.approval {
+            Some(asked) if deployment.state == State::Approval => report::asks(asked),
+            _ => timeline::doing(&events),
+        },
         since_ms,
         lasts: span(shell.now_ms - since_ms),
         dots: timeline::dots(deployment, &events),

@@ -1,6 +1,6 @@
 //! `/`: every environment at a glance, and the page of one.
 
-use super::card::{self, Card};
+use super::card::{self, Card, Open};
 use super::history::{Listed, listed};
 use super::shell::{Shell, Unshown, not_here, page, sign_in_first};
 use crate::domain::{EnvId, Role};
@@ -68,7 +68,15 @@ fn summary(cards: &[Card]) -> (String, &'static str) {
             ))
         })
         .collect();
-    let busy = cards.iter().filter(|card| !card.open.is_empty()).count();
+    let waits = |card: &&Card| card.open.iter().any(Open::is_asked);
+    let waiting: Vec<String> = cards.iter().filter(waits).map(name).collect();
+    let waiting = match waiting.as_slice() {
+        [] => String::new(),
+        [one] => format!(" · {one} waits for approval"),
+        several => format!(" · {} wait for approval", several.len()),
+    };
+    let is_busy = |card: &&Card| card.open.iter().any(|open| !open.is_asked());
+    let busy = cards.iter().filter(is_busy).count();
     let mut parts = bad.clone();
     parts.extend(not_live);
     let live = match (cards.len(), parts.is_empty()) {
@@ -87,7 +95,7 @@ fn summary(cards: &[Card]) -> (String, &'static str) {
         (true, false) => "note",
         (true, true) => "good",
     };
-    (format!("{live}{busy}"), tone)
+    (format!("{live}{waiting}{busy}"), tone)
 }
 
 #[derive(Template)]
