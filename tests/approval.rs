@@ -183,7 +183,10 @@ fn a_newer_push_takes_the_place_of_one_that_waits() {
     teal.wait_for_states(&["live", "superseded", "approval"]);
     let late = teal.cli(["approve", "2"]);
     assert_eq!(late.code, 4);
-    insta::assert_snapshot!(late.stderr.trim(), @"error: deployment 2 waits for nobody's yes: it is superseded");
+    insta::assert_snapshot!(late.stderr.trim(), @r"
+    error: deployment 2 waits for nobody's yes: it is superseded
+      next: teal status shows what waits for a yes
+    ");
     teal.cli(["approve", "3"]).ok();
     teal.wait_for_states(&["live", "superseded", "live"]);
     assert_eq!(teal.serves(SHOP), "v3");

@@ -3,6 +3,8 @@
 use crate::harness::{App, Daemon, LONG, Outcome, Teal, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -319,6 +321,10 @@ fn cancel_kills_everything_that_the_build_has_started() {
     assert_eq!(teal.serves(HOST), "v1");
     let over = ended(4, teal.cli(["cancel", "2"]));
     assert!(over.contains("nothing to cancel"), "{over}");
+    assert!(
+        over.contains("next: teal status shows what runs and waits"),
+        "{over}"
+    );
 }
 
 #[test]
@@ -477,4 +483,31 @@ fn the_log_of_a_worker_is_asked_for_by_its_name() {
     let odd = ended(2, teal.cli(["logs", "production", "--process", "../x"]));
     assert!(odd.contains("is no process"), "{odd}");
     ended(2, teal.cli(["logs", "1", "--process", "mailer"]));
+}
+
+#[test]
+fn who_may_not_look_into_the_folder_gets_the_servers_configuration_and_no_complaint() {
+    let sandbox = crate::harness::Sandbox::new();
+    let everybody = PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(sandbox.path(), everybody).unwrap();
+    let program = sandbox.join("teal");
+    let is_linked = std::fs::hard_link(env!("CARGO_BIN_EXE_teal"), &program).is_ok();
+    if !nix::unistd::getuid().is_root() || !is_linked {
+        eprintln!("skipped: only root can become somebody else, who may run this program");
+        return;
+    }
+    let home = sandbox.dir("home");
+    std::fs::set_permissions(&home, PermissionsExt::from_mode(0o700)).unwrap();
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let mut typed = Command::new(&program);
+    typed
+        .arg("doctor")
+        .current_dir(&home)
+        .uid(nobody.uid.as_raw());
+    let said = Outcome::of(&mut typed);
+    assert!(
+        !said.stdout.contains("Permission denied"),
+        "{}",
+        said.stdout
+    );
 }

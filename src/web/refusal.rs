@@ -1,4 +1,5 @@
 use crate::access::AccessError;
+use crate::domain::State;
 use crate::journal::JournalError;
 use crate::worker::WorkerError;
 use axum::Json;
@@ -77,9 +78,20 @@ impl From<JournalError> for Refusal {
 
 impl From<WorkerError> for Refusal {
     fn from(error: WorkerError) -> Self {
+        let next = match &error {
+            WorkerError::Over(_, State::Live) => {
+                "teal rollback <env> goes back to the release before"
+            }
+            WorkerError::Over(..) => "teal status shows what runs and waits",
+            WorkerError::NothingServes(_) => "push, or type teal deploy <env>",
+            WorkerError::NoWayBack(_) => {
+                "teal history lists the deployments; teal deploy <env> --ref <commit> brings an older one back"
+            }
+            WorkerError::Journal(_) => "",
+        };
         match error {
             WorkerError::Journal(error) => error.into(),
-            other => Refusal::new(StatusCode::CONFLICT, other),
+            other => Refusal::new(StatusCode::CONFLICT, other).next(next),
         }
     }
 }

@@ -56,7 +56,8 @@ impl From<ApprovalError> for Refusal {
         match error {
             ApprovalError::Access(error) => error.into(),
             ApprovalError::Journal(error) => error.into(),
-            other => Refusal::new(axum::http::StatusCode::CONFLICT, other),
+            other => Refusal::new(axum::http::StatusCode::CONFLICT, other)
+                .next("teal status shows what waits for a yes"),
         }
     }
 }
