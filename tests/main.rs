@@ -46,6 +46,7 @@ mod nginx;
 mod people;
 mod power;
 mod processes;
+mod programs;
 mod promote;
 mod proxy;
 mod push;

@@ -63,8 +63,10 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     // A shell that asks what may be typed next is answered here.
     completions::answer();
-    // Mistakes of usage end here, with clap's words and exit code 2.
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return mistyped(&error),
+    };
     let mut screen = Screen::of_process(cli.json);
     let code = dispatch(&cli, &mut screen).and_then(|code| match screen.trouble() {
         Some(source) => Err(CliError::local("cannot write the output", source)),
@@ -75,6 +77,19 @@ pub fn main() -> ExitCode {
         error.code()
     });
     code.into()
+}
+
+/// Says what was asked for (help, the version) or what was mistyped; to a program as it is told every other error.
+fn mistyped(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || !std::env::args_os().any(|word| word == "--json") {
+        error.exit();
+    }
+    let said = error.render().to_string();
+    let (what, next) = said.split_once("\n\n").unwrap_or((&said, ""));
+    let what = what.trim_start_matches("error: ").trim();
+    let error = CliError::usage(what, next.trim());
+    Screen::of_process(true).fail(&error);
+    error.code().into()
 }
 
 fn dispatch(cli: &Cli, screen: &mut Screen) -> Result<Code, CliError> {
