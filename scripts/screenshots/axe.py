@@ -8,7 +8,8 @@ from world import World
 
 PAGES = [
     "/", "/environments/notebook/production", "/environments/notebook/production/rollback", "/deployments/{live}",
-    "/deployments/{failed}", "/deployments/{live}/plan", "/history", "/history?state=failed", "/deployments/999999",
+    "/deployments/{failed}", "/deployments/{asked}", "/deployments/{live}/plan", "/history",
+    "/history?state=failed", "/deployments/999999",
 ]
 SCREENS = [(1180, 900, "light"), (1180, 900, "dark"), (390, 844, "light")]
 RUN = "const done = arguments[0]; axe.run({resultTypes: ['violations']}).then(r => done(r.violations.map(v => ({" \
@@ -20,8 +21,9 @@ def main(teal, axe):
     found = {}
     with World(teal) as world, Browser() as browser:
         world.build_history()
-        sign_in(browser, world)
-        numbers = {"live": world.newest("live"), "failed": world.newest("failed")}
+        world.ask()
+        sign_in(browser, world, "admin")
+        numbers = {"live": world.newest("live"), "failed": world.newest("failed"), "asked": world.newest("approval")}
         for path in PAGES:
             for width, height, scheme in SCREENS:
                 browser.look(width, height, scheme)

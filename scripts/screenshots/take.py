@@ -36,6 +36,7 @@ def main(teal, folder):
         world.spread_over_weeks()
         world.commit("notebook", "Offer three kinds of paper", "cleo")
         world.push("notebook", "main")
+        world.ask()
         sign_in(browser, world)
         numbers = {"live": world.newest("live"), "failed": world.newest("failed")}
         for name, path, width, height, scheme in SHOTS:

@@ -1,6 +1,7 @@
 """A server to be looked at: three apps with five environments, their history, and visitors, in a temporary folder."""
 import json
 import os
+import pwd
 import random
 import shutil
 import signal
@@ -25,6 +26,9 @@ ENVIRONMENTS = [
     ("shop", "staging", "develop", "staging.shop.example.com"),
     ("website", "production", "main", "www.example.com"),
 ]
+
+# Releases of this one wait for a yes.
+ASKS = ("website", "production")
 
 BUILD = r"""
 import sys, time
@@ -88,6 +92,10 @@ class World:
                 f'\n[apps.{app}.environments.{env}]\nbranch = "{branch}"\ndomain = "{domain}"\nobserve = "3s"\n'
                 f"ports = {{ blue = {free_port()}, green = {free_port()} }}\n"
             )
+        head = f"[apps.{ASKS[0]}.environments.{ASKS[1]}]\n"
+        text = text.replace(head, head + 'approval = { by = "ann" }\n')
+        # Whoever runs this is ann, and can say yes by a command.
+        text += f'\n[people.ann]\nunix = "{pwd.getpwuid(os.getuid()).pw_name}"\n'
         self.config.write_text(text)
 
     def start(self):
@@ -164,7 +172,10 @@ class World:
             self.make_app(app)
             self.commit(app, "The first release")
             self.push(app, "main")
-            if app != "website":
+            if app == ASKS[0]:
+                self.command("approve", str(self.newest("approval")))
+                self.wait_for(app, "live")
+            else:
                 self.push(app, "develop")
         for turn, subject in enumerate(SUBJECTS):
             app = ("notebook", "shop")[turn % 2]
@@ -175,6 +186,19 @@ class World:
         self.commit("shop", "Split the basket (broken)", "ben", "broken")
         self.push("shop", "develop")
         self.command("rollback", "notebook/production")
+
+    def wait_for(self, app, state):
+        for _ in range(300):
+            newest = json.loads(self.command("history", f"{app}/production", "-n", "1", "--json"))
+            if newest and newest[0]["state"] == state:
+                return
+            time.sleep(0.1)
+        raise SystemExit(f"{app} was never {state}")
+
+    def ask(self):
+        """Leaves a release that waits for a yes."""
+        self.commit(ASKS[0], "Say what delivery costs", "ben")
+        self.push(ASKS[0], "main")
 
     def spread_over_weeks(self):
         """Makes the history as long as it would be: rows are moved back in time while the server is stopped."""
