@@ -1,6 +1,7 @@
 //! Workers beside the web process, several of one kind, and what may not run twice: how old and new share the switch.
 
 use crate::harness::{App, LONG, Sandbox, Teal, wait_until};
+use nix::sys::signal::Signal;
 use std::fs;
 
 const HOST: &str = "production.shop.test";
@@ -49,6 +50,24 @@ fn a_worker_is_handed_over_at_the_switch() {
     push(&app);
     app.version("v2");
     push(&app);
+    assert_eq!(
+        diary(&teal),
+        ["migrate 1", "start 1", "migrate 2", "stop 1", "start 2"]
+    );
+}
+
+#[test]
+fn a_worker_is_handed_over_though_the_server_was_killed_behind_the_commit_point() {
+    let (mut teal, app) = with_worker("handover");
+    push(&app);
+    teal.stop(Signal::SIGTERM);
+    app.version("v2");
+    // The first link that is made is `current`, right after the journal says that the new color serves.
+    teal.spawn_serve(&[("TEAL_FAULT_AT", "link: before")]);
+    app.git().push(["production", "main"]);
+    wait_until(LONG, "the server ends", || teal.server().ended().is_some());
+    teal.serve();
+    teal.wait_for_states(&["live", "live"]);
     assert_eq!(
         diary(&teal),
         ["migrate 1", "start 1", "migrate 2", "stop 1", "start 2"]

@@ -14,6 +14,7 @@ use crate::store::environments::Standing;
 /// that had to be started.
 pub async fn uphold(tools: &Tools, env: &Environment) -> Result<usize, Stop> {
     let standing = tools.journal.standing(&env.id).await?;
+    keep_apart(tools, env, &standing).await?;
     let started = revive_color(tools, env, standing.active, &standing).await?;
     let shares = standing.active.map(Upstreams::all_to).unwrap_or_default();
     tools
@@ -29,6 +30,19 @@ pub async fn uphold(tools: &Tools, env: &Environment) -> Result<usize, Stop> {
         None => slots.unlink_current()?,
     }
     Ok(started)
+}
+
+/// Workers that may not overlap run beside what serves and nowhere else.
+async fn keep_apart(tools: &Tools, env: &Environment, standing: &Standing) -> Result<(), Stop> {
+    let Some(active) = standing.active else {
+        return Ok(());
+    };
+    let standby = active.other();
+    if let Some(release) = standing.slots.of(standby) {
+        let leaving = processes::names(&release.recipe, processes::makes_room);
+        processes::stop_some(tools, env, standby, leaving).await?;
+    }
+    Ok(())
 }
 
 /// The traffic returns to the release that is committed, where that runs, before whatever else has it is stopped.

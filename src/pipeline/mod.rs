@@ -115,11 +115,19 @@ pub async fn resume(tools: &Tools, id: DeploymentId, cancel: Cancel) -> Result<(
     let left = match run.deployment.state {
         State::Approval => approval::steps_left(&run).await,
         _ if run.is_back => return end::on_the_way_back(&run).await,
-        _ => Ok(&[Step::Observe][..]),
+        _ => switch::finish(&mut run)
+            .await
+            .map(|()| &[Step::Observe][..]),
     };
     let left = match left {
         Ok(left) => left,
-        Err(stop) => return end::without_success(&run, Step::Approval, stop).await,
+        Err(stop) => {
+            let step = match run.deployment.state {
+                State::Approval => Step::Approval,
+                _ => Step::Switch,
+            };
+            return end::without_success(&run, step, stop).await;
+        }
     };
     for &step in left {
         if let Err(stop) = go(&mut run, step).await? {

@@ -27,6 +27,11 @@ pub fn names(recipe: &Recipe, chosen: impl Fn(&str, OnSwitch) -> bool) -> Vec<(S
         .collect()
 }
 
+/// Whether it is a worker of which the old one has to be gone when the new one runs.
+pub fn makes_room(name: &str, on_switch: OnSwitch) -> bool {
+    name != WEB && on_switch != OnSwitch::Overlap
+}
+
 /// Starts one process of the release.
 pub async fn start(place: &Place<'_>, name: &str, number: u16) -> Result<Service, ServiceError> {
     let mut env = place.environment(Sight::App);

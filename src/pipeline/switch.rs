@@ -5,10 +5,9 @@ use super::Run;
 use super::command::command;
 use super::outcome::{Done, Stop, Trouble};
 use super::place::Sight;
-use super::processes::{self, WEB};
-use crate::config::OnSwitch;
-use crate::domain::{Event, State, Step, Upstreams};
-use crate::store::environments;
+use super::processes;
+use crate::domain::{Event, Record, State, Step, Upstreams};
+use crate::store::{environments, events};
 use crate::system::clock;
 
 pub(super) async fn switch(run: &mut Run<'_>) -> Result<Done, Stop> {
@@ -33,12 +32,35 @@ pub(super) async fn switch(run: &mut Run<'_>) -> Result<Done, Stop> {
             Trouble::new(error).next("the route is as it was; teal status shows what serves")
         })?;
     commit(run).await?;
-    run.slots.flip(to)?;
-    hand_over(run).await?;
-    if let Some(line) = &recipe.after {
-        afterwards(run, line).await?;
-    }
+    follow(run).await?;
     Ok(Done::Ran(format!("{to} serves")))
+}
+
+/// What follows the commit point.
+async fn follow(run: &mut Run<'_>) -> Result<(), Stop> {
+    run.slots.flip(run.color)?;
+    hand_over(run).await?;
+    match run.recipe()?.after.clone() {
+        Some(line) => afterwards(run, &line).await,
+        None => Ok(()),
+    }
+}
+
+/// The same when the server was killed behind the commit point, unless all of it was done.
+pub(super) async fn finish(run: &mut Run<'_>) -> Result<(), Stop> {
+    let id = run.id();
+    let store = run.tools.journal.store();
+    let events = store.read(move |c| events::after(c, id, 0)).await?;
+    let is_its_end = |one: &Record| {
+        let Event::StepEnded { step, .. } = one.event else {
+            return false;
+        };
+        step == Step::Switch
+    };
+    match events.iter().any(is_its_end) {
+        true => Ok(()),
+        false => follow(run).await,
+    }
 }
 
 async fn intend(run: &mut Run<'_>) -> Result<(), Stop> {
@@ -75,13 +97,12 @@ async fn commit(run: &mut Run<'_>) -> Result<(), Stop> {
 /// Workers that may not overlap change places. The old release's other processes stay warm; the new ones are kept alive
 /// once the release is live: during observe a death is a reason to go back, not to start again.
 async fn hand_over(run: &Run<'_>) -> Result<(), Stop> {
-    let waits = |name: &str, on_switch| name != WEB && on_switch != OnSwitch::Overlap;
     if let (Some(from), Some(serving)) = (run.from(), run.standing.serving()) {
-        let leaving = processes::names(&serving.recipe, waits);
+        let leaving = processes::names(&serving.recipe, processes::makes_room);
         processes::stop_some(run.tools, run.env, from, leaving).await?;
     }
     let place = run.place()?;
-    for (name, number) in processes::names(&place.release.recipe, waits) {
+    for (name, number) in processes::names(&place.release.recipe, processes::makes_room) {
         if processes::find(run.tools, &run.env.id, run.color, &name, number)
             .await?
             .is_none()

@@ -3,15 +3,16 @@
 use super::{
     HOST, all_answered, at_each, chosen, is_over, one_serves, prepared, read_trace, visitors,
 };
-use crate::harness::{App, LONG, Teal, wait_until};
+use crate::harness::{App, Daemon, LONG, Outcome, Teal, wait_until};
 use nix::sys::signal::Signal;
+use std::process::Command;
 
 /// What happens while the server is killed, and what may serve afterwards.
 struct Story {
     /// What there is before it.
     before: fn() -> (Teal, App),
-    /// What somebody does; it ends with the server, or when it is done.
-    act: fn(&Teal, &App),
+    /// What somebody does.
+    act: fn(&Teal, &App) -> Command,
     /// Whether this version is right for what the history says.
     serves: fn(&Teal, &str) -> bool,
 }
@@ -39,7 +40,7 @@ impl Story {
         let (mut teal, app) = (self.before)();
         let trace = teal.sandbox.join("trace");
         teal.serve_with(&[("TEAL_FAULT_TRACE", trace.to_str().unwrap())]);
-        (self.act)(&teal, &app);
+        Outcome::of(&mut (self.act)(&teal, &app));
         self.ends_well(&teal, "nobody was killed");
         read_trace(&trace)
     }
@@ -66,11 +67,16 @@ impl Story {
         wait_until(LONG, "the server ends, or is ready", || {
             teal.log().contains("is ready") || teal.server().ended().is_some()
         });
-        (self.act)(&teal, &app);
+        let mut acting = (self.act)(&teal, &app);
+        let mut acting = Daemon::spawn("whoever acts", &mut acting);
+        wait_until(LONG, "the server ends, or all is done", || {
+            acting.ended().is_some() || teal.server().ended().is_some()
+        });
         if teal.server().ended().is_none() {
             teal.stop(Signal::SIGKILL);
         }
         teal.serve();
+        acting.finish();
         self.ends_well(&teal, &when);
         all_answered(visitors, &when);
     }
@@ -96,7 +102,11 @@ fn a_release_that_is_taken_back_stays_taken_back() {
             app.version("v2");
             (teal, app)
         },
-        act: |_, app| drop(app.git().push(["production", "main"])),
+        act: |_, app| {
+            let mut push = app.git().command();
+            push.args(["push", "production", "main"]);
+            push
+        },
         serves: |teal, version| {
             version == "v1" && ["rolled_back", "live"].contains(&&*teal.states().pop().unwrap())
         },
@@ -108,7 +118,7 @@ fn a_release_that_is_taken_back_stays_taken_back() {
 fn a_rollback_to_the_release_before() {
     let story = Story {
         before: || pushed(&["v2"]),
-        act: |teal, _| drop(teal.cli(["rollback", "production"])),
+        act: |teal, _| teal.command(["rollback", "production"]),
         serves: |teal, version| version == ["v2", "v1"][usize::from(was_begun(teal, "rollback"))],
     };
     story.killed_anywhere();
@@ -118,7 +128,7 @@ fn a_rollback_to_the_release_before() {
 fn a_rollback_to_a_backup() {
     let story = Story {
         before: || pushed(&["v2", "v3"]),
-        act: |teal, _| drop(teal.cli(["rollback", "production", "--to", "1"])),
+        act: |teal, _| teal.command(["rollback", "production", "--to", "1"]),
         serves: |teal, version| version == ["v3", "v1"][usize::from(was_begun(teal, "rollback"))],
     };
     story.killed_anywhere();
@@ -128,7 +138,7 @@ fn a_rollback_to_a_backup() {
 fn a_changed_setting() {
     let story = Story {
         before: || pushed(&[]),
-        act: |teal, _| drop(teal.cli(["env", "set", "production", "APP_COLOUR=red"])),
+        act: |teal, _| teal.command(["env", "set", "production", "APP_COLOUR=red"]),
         serves: |teal, version| {
             let shown = teal.visit(HOST, "/env").body;
             let is_set = shown.contains("\"APP_COLOUR\": \"red\"");
