@@ -4,7 +4,6 @@ use crate::harness::{App, Daemon, LONG, Outcome, Teal, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -499,12 +498,19 @@ fn who_may_not_look_into_the_folder_gets_the_servers_configuration_and_no_compla
     let home = sandbox.dir("home");
     std::fs::set_permissions(&home, PermissionsExt::from_mode(0o700)).unwrap();
     let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
-    let mut typed = Command::new(&program);
-    typed
-        .arg("doctor")
-        .current_dir(&home)
-        .uid(nobody.uid.as_raw());
+    // As `sudo -u` does, which leaves its user in a folder that is closed to them.
+    let become_them = "import os, sys; os.chdir(sys.argv[1]); os.setuid(int(sys.argv[2])); \
+                       os.execv(sys.argv[3], [sys.argv[3], 'doctor'])";
+    let mut typed = Command::new("python3");
+    typed.args(["-c", become_them]).arg(&home);
+    typed.arg(nobody.uid.to_string()).arg(&program);
     let said = Outcome::of(&mut typed);
+    assert!(
+        said.stdout.contains("configuration"),
+        "{}{}",
+        said.stdout,
+        said.stderr
+    );
     assert!(
         !said.stdout.contains("Permission denied"),
         "{}",

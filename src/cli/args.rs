@@ -1,6 +1,6 @@
 //! What may be typed.
 
-use super::completions::{Shell, apps, environments, roles};
+use super::offers::{apps, environments, roles};
 use super::until::until;
 use crate::domain::{DeploymentId, Role};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -471,6 +471,17 @@ pub(super) struct Man {
     /// Write all pages there, as `man` looks for them (/usr/local/share/man/man1)
     #[arg(value_hint = ValueHint::DirPath)]
     pub folder: Option<PathBuf>,
+}
+
+/// A shell that can ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shell {
+    /// Bash
+    Bash,
+    /// Fish
+    Fish,
+    /// Zsh
+    Zsh,
 }
 
 /// On or off.

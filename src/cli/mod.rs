@@ -14,6 +14,7 @@ mod client;
 mod failure;
 mod follow;
 mod live;
+mod offers;
 mod paint;
 mod screen;
 mod table;

@@ -11,6 +11,7 @@ mod committed;
 mod deps;
 mod end;
 mod fetch;
+mod folders;
 mod health;
 mod keys;
 mod migrate;

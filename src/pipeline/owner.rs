@@ -1,15 +1,13 @@
-//! Whose the folders of a release are. With `run_as`, what Teal writes into a slot is given to the user that the release runs as, before that user's first
+//! With `run_as`, what Teal writes into a slot is given to the user that the release runs as, before that user's first
 //! command: they can write in it, and nobody else can.
 
 use super::Run;
 use super::outcome::{Stop, Trouble};
 use super::tools::blocking;
-use crate::release::{self, SlotError};
+use crate::release;
 use crate::system::files;
 use crate::system::folder::Folder;
 use crate::system::users;
-use std::io::ErrorKind;
-use std::path::Path;
 
 /// Gives the slot that a deployment fills, and what it shares, to `run_as`; nothing to do without one.
 pub(super) async fn hand_over(run: &Run<'_>) -> Result<(), Stop> {
@@ -33,23 +31,11 @@ pub(super) async fn hand_over(run: &Run<'_>) -> Result<(), Stop> {
     blocking(move || {
         release::give_slot(&slot, to)?;
         release::give_shared(&slots.shared(), &links, to)?;
-        if !Path::new(&user.home).is_dir() {
+        if !std::path::Path::new(&user.home).is_dir() {
             files::create_dir(&slots.home(), 0o700)?;
             Folder::open(&slots.home())?.give_itself(to)?;
         }
         Ok(())
     })
     .await
-}
-
-/// A folder that the server may not make is for root to make.
-pub(super) fn closed(error: SlotError, root: &Path) -> Stop {
-    let is_closed = matches!(&error, SlotError::File(file) if file.source.kind() == ErrorKind::PermissionDenied);
-    let trouble = Trouble::new(error);
-    if !is_closed {
-        return trouble.into();
-    }
-    let (user, root) = (users::own().name, root.display());
-    let fix = format!("sudo install -d -o {user} -g {user} {root}, and push again");
-    trouble.next(fix).into()
 }

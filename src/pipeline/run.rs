@@ -83,7 +83,7 @@ impl<'a> Run<'a> {
         let slots = tools.slots(env);
         slots
             .prepare()
-            .map_err(|error| super::owner::closed(error, &env.root))?;
+            .map_err(|error| super::folders::closed(error, &env.root))?;
         let mut run = Run {
             tools,
             app,

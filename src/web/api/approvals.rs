@@ -6,6 +6,7 @@ use crate::web::{Peer, Refusal};
 use crate::worker::Worker;
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, State};
+use axum::http::StatusCode;
 
 pub(super) async fn approve(
     State(worker): State<Worker>,
@@ -56,8 +57,9 @@ impl From<ApprovalError> for Refusal {
         match error {
             ApprovalError::Access(error) => error.into(),
             ApprovalError::Journal(error) => error.into(),
-            other => Refusal::new(axum::http::StatusCode::CONFLICT, other)
+            ApprovalError::NotWaiting { .. } => Refusal::new(StatusCode::CONFLICT, error)
                 .next("teal status shows what waits for a yes"),
+            ApprovalError::Answered { .. } => Refusal::new(StatusCode::CONFLICT, error),
         }
     }
 }
