@@ -6,7 +6,7 @@ use super::command::command;
 use super::outcome::{Done, Stop, Trouble};
 use super::place::Sight;
 use super::processes;
-use crate::domain::{Event, Record, State, Step, Upstreams};
+use crate::domain::{Event, State, Step, Upstreams};
 use crate::store::{environments, events};
 use crate::system::clock;
 
@@ -40,7 +40,8 @@ pub(super) async fn switch(run: &mut Run<'_>) -> Result<Done, Stop> {
 async fn follow(run: &mut Run<'_>) -> Result<(), Stop> {
     run.slots.flip(run.color)?;
     hand_over(run).await?;
-    match run.recipe()?.after.clone() {
+    let after = run.recipe()?.after.clone();
+    match after {
         Some(line) => afterwards(run, &line).await,
         None => Ok(()),
     }
@@ -51,13 +52,16 @@ pub(super) async fn finish(run: &mut Run<'_>) -> Result<(), Stop> {
     let id = run.id();
     let store = run.tools.journal.store();
     let events = store.read(move |c| events::after(c, id, 0)).await?;
-    let is_its_end = |one: &Record| {
-        let Event::StepEnded { step, .. } = one.event else {
-            return false;
-        };
-        step == Step::Switch
-    };
-    match events.iter().any(is_its_end) {
+    let is_done = events.iter().any(|one| {
+        matches!(
+            one.event,
+            Event::StepEnded {
+                step: Step::Switch,
+                ..
+            }
+        )
+    });
+    match is_done {
         true => Ok(()),
         false => follow(run).await,
     }
