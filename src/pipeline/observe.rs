@@ -4,7 +4,7 @@ use super::outcome::{Done, Stop, Trouble};
 use super::processes::{self, WEB};
 use super::{Run, health};
 use crate::config::OnSwitch;
-use crate::service::{self, Service, probe_once};
+use crate::service::{self, Service, State, probe_once};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -53,11 +53,12 @@ pub(super) async fn watched(
     let mut watched = Vec::new();
     for (name, number) in processes::names(run.recipe()?, chosen) {
         match processes::find(run.tools, &run.env.id, run.color, &name, number).await? {
-            Some(service) => {
+            Some(service) if service.status().state != State::Waiting => {
                 let (log, _) = processes::files(&run.place()?, &name, number);
                 watched.push(Watched { name, service, log });
             }
-            None => return Err(ended_before(run, &name, number, when)?.into()),
+            // One that is about to be started again has ended.
+            Some(_) | None => return Err(ended_before(run, &name, number, when)?.into()),
         }
     }
     Ok(watched)
