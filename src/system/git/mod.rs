@@ -6,6 +6,7 @@ mod credentials;
 mod program;
 mod read;
 mod refs;
+mod settle;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -1,7 +1,6 @@
 use super::{GitError, Repo, commit_id, oid, plain};
 use crate::domain::CommitId;
 use crate::system::fault;
-use crate::system::files::AtPath;
 use git2::{ErrorCode, ObjectType, Oid, Reference};
 
 /// Where a fetch puts the branches and tags of the remote, apart from what was pushed here.
@@ -142,24 +141,6 @@ impl Repo {
             }
             Err(error) => Err(self.error(format!("move {}", plain(name, 80)))(error)),
         }
-    }
-
-    /// Makes what was pushed outlast a power cut: git syncs files, but not the folders that it moves them to.
-    pub fn settle<'a>(&self, refs: impl Iterator<Item = &'a str>) -> Result<(), GitError> {
-        let mut folders = vec![self.path.join("objects"), self.path.clone()];
-        let objects = folders[0].clone();
-        for entry in std::fs::read_dir(&objects).at("read", &objects)?.flatten() {
-            folders.push(entry.path());
-        }
-        for name in refs.filter(|name| Reference::is_valid_name(name)) {
-            let parents = std::path::Path::new(name).ancestors().skip(1);
-            folders.extend(parents.map(|part| self.path.join(part)));
-        }
-        for folder in folders.iter().filter(|folder| folder.is_dir()) {
-            let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
-            synced.at("sync", folder)?;
-        }
-        Ok(())
     }
 
     /// Whether a ref points to exactly this object; zeros: whether there is no such ref.
