@@ -3,7 +3,9 @@
 
 use super::Run;
 use super::outcome::Stop;
+use crate::config::Recipe;
 use crate::domain::{CommitId, Step};
+use crate::system::git::Repo;
 use crate::system::programs;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -162,21 +164,24 @@ pub(super) fn migrate(run: &Run<'_>) -> Result<Option<Inputs>, Stop> {
     Ok(Some(inputs))
 }
 
-/// The tracked files that count. With nothing to leave out git has their digest already; otherwise it is taken once for each
-/// deployment, because it costs a look at every name in the tree.
+/// The tracked files that count, of which the digest is taken once for each deployment.
 fn tree(run: &Run<'_>) -> Result<String, Stop> {
     if let Some(known) = run.tree.get() {
         return Ok(known.clone());
     }
-    let (repo, recipe, commit) = (run.repo()?, run.recipe()?, &run.release()?.commit);
-    let digest = match recipe.steps.ignore.is_empty() {
-        true => repo.id_at(commit, &recipe.dir)?.unwrap_or_default(),
-        false => {
-            let ignored = recipe.steps.ignored();
-            repo.digest_of(commit, &recipe.dir, |path| !ignored.is_match(path))?
-        }
-    };
+    let digest = tree_of(&run.repo()?, run.recipe()?, &run.release()?.commit)?;
     Ok(run.tree.get_or_init(|| digest).clone())
+}
+
+/// The digest of the tracked files that count. With nothing to leave out git has it already; otherwise it costs a look at
+/// every name in the tree.
+pub(super) fn tree_of(repo: &Repo, recipe: &Recipe, commit: &CommitId) -> Result<String, Stop> {
+    if recipe.steps.ignore.is_empty() {
+        return Ok(repo.id_at(commit, &recipe.dir)?.unwrap_or_default());
+    }
+    let ignored = recipe.steps.ignored();
+    let counts = |path: &str| !ignored.is_match(path);
+    Ok(repo.digest_of(commit, &recipe.dir, counts)?)
 }
 
 /// Settings may be secrets, so only their digests are kept.

@@ -7,10 +7,13 @@ use crate::system::folder::{EntryKind, Folder};
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The file that marks a folder as a cache, for cargo and others.
 const CACHE: &str = "CACHEDIR.TAG";
+
+/// How the names of TypeScript's notes end.
+const NOTES: &[u8] = b".tsbuildinfo";
 
 /// Empties the folders (below `dir`, the app's folder) that a build fills. Tracked files stay, and so do caches: a folder
 /// with a `CACHEDIR.TAG` and all in it, and `cache` or `.cache` directly in an output. What TypeScript notes about the
@@ -21,15 +24,21 @@ pub fn clear_outputs(
     outputs: &[String],
     index_file: &Path,
 ) -> Result<(), CheckoutError> {
-    let tracked = tracked(index_file)?;
     let slot = Folder::open(slot)?;
     let app = match dir {
         "." => Path::new(""),
         dir => Path::new(dir),
     };
-    for output in outputs {
-        let path = app.join(output);
-        let path: &Path = &path.components().collect::<std::path::PathBuf>();
+    let places: Vec<PathBuf> = outputs
+        .iter()
+        .map(|output| app.join(output).components().collect())
+        .collect();
+    // A repository can have any number of files elsewhere.
+    let tracked = tracked(index_file, |path| {
+        let in_place = |place: &PathBuf| Path::new(OsStr::from_bytes(path)).starts_with(place);
+        path.ends_with(NOTES) || places.iter().any(in_place)
+    })?;
+    for path in &places {
         if path == app || is_in_a_cache(&slot, path)? {
             continue;
         }
@@ -41,7 +50,7 @@ pub fn clear_outputs(
         return Ok(());
     };
     for entry in home.entries()? {
-        let is_notes = entry.name.as_bytes().ends_with(b".tsbuildinfo");
+        let is_notes = entry.name.as_bytes().ends_with(NOTES);
         if is_notes && !tracked.contains(bytes(&app.join(&entry.name))) {
             home.remove_unless_folder(&entry.name)?;
         }

@@ -19,6 +19,7 @@ mod room;
 #[cfg(test)]
 mod tests;
 
+use super::walk::both;
 use crate::domain::{CommitId, Mode};
 use crate::system::files::FileError;
 use crate::system::folder::Folder;
@@ -31,7 +32,6 @@ use plan::Plan;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 /// The file in a slot that holds the commit it was built from. It is the server's own; a repository's is ignored.
 pub(super) const BUILD_HASH: &str = ".build-hash";
@@ -129,17 +129,11 @@ pub fn checkout(
     // With no index at all there is nothing that a leftover path could be mistaken for: the slot was empty.
     let goal = old.tree.is_some_and(|old| old != tree);
     // The disk takes its time for the note, and the look at every file needs none of the disk's.
-    let (noted, seen) = thread::scope(|scope| {
-        let note = scope.spawn(|| match goal {
-            true => intents.add(index_file, old.number, number, tree),
-            false => Ok(()),
-        });
-        let seen = look::look(&folder, &old);
-        match note.join() {
-            Ok(noted) => (noted, seen),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    });
+    let note = || match goal {
+        true => intents.add(index_file, old.number, number, tree),
+        false => Ok(()),
+    };
+    let (noted, seen) = both(note, || look::look(&folder, &old));
     noted?;
     let mut plan = Plan::make(repo, tree, &old, &seen?)?;
     plan.remove_leftovers(repo, &unfinished)?;
@@ -171,14 +165,20 @@ pub fn begin_empty(slot: &Path, index_file: &Path) -> Result<bool, CheckoutError
     Ok(is_empty)
 }
 
-/// The paths of all files and links that are checked out, as far as it is known.
-pub(super) fn tracked(index_file: &Path) -> Result<HashSet<Vec<u8>>, CheckoutError> {
+/// The paths of those files and links that are checked out, as far as it is known, and that `chosen` picks.
+pub(super) fn tracked(
+    index_file: &Path,
+    chosen: impl Fn(&[u8]) -> bool,
+) -> Result<HashSet<Vec<u8>>, CheckoutError> {
     let index = Index::load(index_file)?.unwrap_or_else(Index::nothing);
-    let entries = index
-        .entries
-        .iter()
-        .filter(|entry| entry.kind.has_content());
-    Ok(entries.map(|entry| index.path(entry).to_vec()).collect())
+    let entries = index.entries.iter();
+    let paths = entries
+        .filter(|entry| entry.kind.has_content())
+        .map(|entry| index.path(entry));
+    Ok(paths
+        .filter(|path| chosen(path))
+        .map(<[u8]>::to_vec)
+        .collect())
 }
 
 /// The index to start from; the slot is emptied when there is none to be trusted or a full checkout is asked for.

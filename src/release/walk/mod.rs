@@ -4,7 +4,7 @@ mod cursor;
 mod threads;
 
 pub(super) use cursor::{Cursor, split};
-pub(super) use threads::share_out;
+pub(super) use threads::{both, share_out};
 
 use std::path::Path;
 

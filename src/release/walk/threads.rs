@@ -1,5 +1,20 @@
 use std::thread;
 
+/// Does two things at once, where one of them mostly waits for the disk or there is a processor to spare.
+pub(in crate::release) fn both<A: Send, B>(
+    beside: impl FnOnce() -> A + Send,
+    here: impl FnOnce() -> B,
+) -> (A, B) {
+    thread::scope(|scope| {
+        let beside = scope.spawn(beside);
+        let here = here();
+        match beside.join() {
+            Ok(beside) => (beside, here),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
 /// Does the work in parts, on a few threads where there are at least `worth` pieces of it: below that a second thread
 /// costs more than it saves. The results come in the order of the work.
 pub(in crate::release) fn share_out<I, T, E>(

@@ -7,6 +7,7 @@ use crate::domain::CommitId;
 use git2::{ObjectType, Oid, Tree};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 /// No build nests folders this deep.
 const DEPTH: usize = 200;
@@ -39,9 +40,13 @@ impl Repo {
             repo: self,
             left: NAMES,
         };
+        let mut line = String::new();
         walk.files(&tree, &mut String::new(), 0, &mut |path, mode, id| {
             if chosen(path) {
-                digest.update(format!("{mode:o} {id} {path}\0"));
+                line.clear();
+                // Writing to a String cannot fail.
+                let _ = write!(line, "{mode:o} {id} {path}\0");
+                digest.update(&line);
             }
         })?;
         Ok(hex::encode(digest.finalize()))
