@@ -120,10 +120,11 @@ pub(super) fn is_own(run: &Run<'_>, backup: &Backup) -> bool {
 /// Looks at the finished release and copies what no backup has; from then on it may be written to.
 pub(super) async fn begin(run: &mut Run<'_>) -> Result<Sealing, Stop> {
     run.beside.sealed_ahead().await;
-    let (slots, color) = (run.slots.clone(), run.color);
+    let (slots, color, seen) = (run.slots.clone(), run.color, run.seen.all());
     blocking(move || {
         let (shelf, slot, ledger) = (slots.shelf(), slots.slot(color), slots.ledger(color));
-        Ok(release::begin(&shelf, &slot, &ledger, clock::now_ms())?)
+        let now = clock::now_ms();
+        Ok(release::begin(&shelf, &slot, &ledger, now, &seen)?)
     })
     .await
 }

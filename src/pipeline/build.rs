@@ -1,9 +1,10 @@
 //! Builds, when any input of the build changed.
 
 use super::command::command;
+use super::lending::{borrow, lender};
 use super::outcome::{Done, Need, Stop};
 use super::place::Sight;
-use super::results::{Results, borrow, lender, obtain, skipped};
+use super::results::{Results, obtain, skipped};
 use super::tools::blocking;
 use super::{Run, keys};
 use crate::config::Recipe;
@@ -30,8 +31,12 @@ pub(super) async fn build(run: &mut Run<'_>) -> Result<Done, Stop> {
         Results::of(run).reuse(Step::Build, &inputs).await?;
         return Ok(skipped(why, altered));
     }
-    if let Need::Lend(lender, _) = &need {
-        borrow(run, (**lender).clone(), whole(run, &recipe)).await?;
+    if let Need::Lend(lender, why) = need {
+        let lent = whole(run, &recipe);
+        let results = Results::of(run);
+        let borrowed = results.borrow_from(lender, Step::Build, &inputs, outputs, lent);
+        borrowed.await?;
+        return Ok(Done::Skipped(why));
     }
     let make = async {
         run.build_turn().await?;

@@ -28,7 +28,7 @@ pub(super) async fn deps(run: &mut Run<'_>) -> Result<Done, Stop> {
     let is_new = match &need {
         Need::Run(_) => true,
         Need::PutBack(..) => !run.shelf().has_installed(&key),
-        Need::Lend(lender, _) => !backup::is_own(run, lender),
+        Need::Lend(lender, _) => !backup::is_own(run, &lender.backup),
         Need::Skip(_) => false,
     };
     let install = async {

@@ -14,6 +14,7 @@ mod fetch;
 mod folders;
 mod health;
 mod keys;
+mod lending;
 mod migrate;
 mod observe;
 mod outcome;
@@ -27,6 +28,7 @@ mod results;
 mod room;
 mod run;
 mod secrets;
+mod seen;
 mod start;
 mod switch;
 mod test;
@@ -146,6 +148,9 @@ async fn walk(run: &mut Run<'_>, step: Step) -> Result<Result<(), Stop>, Journal
     run.soon(move |entry| entry.tell(id, Event::StepStarted { step }))?;
     let began = Instant::now();
     let outcome = take(run, step).await;
+    if matches!(outcome, Ok(Done::Ran(_))) {
+        run.seen.forget();
+    }
     if outcome.is_err() || step == Step::Test {
         run.end_turn();
     }

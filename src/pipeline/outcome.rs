@@ -1,8 +1,9 @@
 //! How a step can end.
 
 use crate::domain::DeploymentId;
-use crate::release::Backup;
+use crate::release::Lender;
 use std::fmt::Display;
+use std::sync::Arc;
 
 /// A step that did its part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,5 +107,5 @@ pub enum Need {
     /// It is skipped, because what the installation of this deployment made is sealed and put in its place.
     PutBack(DeploymentId, String),
     /// It is skipped, because this sealed release has its result to copy.
-    Lend(Box<Backup>, String),
+    Lend(Arc<Lender>, String),
 }

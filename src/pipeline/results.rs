@@ -4,14 +4,14 @@
 use super::keys::Inputs;
 use super::outcome::{Done, Need, Stop};
 use super::tools::blocking;
-use super::{Run, Tools, why};
-use crate::config::Environment;
-use crate::domain::{Color, DeploymentId, Kind, Mode, Step};
-use crate::release::{self, Backup, Shelf, Slots};
+use super::{Run, Tools, lending, why};
+use crate::domain::{Color, DeploymentId, Mode, Step};
+use crate::release::{self, Backup, Lender, Shelf, Slots};
 use crate::system::files::{self, AtPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// What is known of a result in a slot.
@@ -67,17 +67,17 @@ impl<'a> Results<'a> {
                 }),
             });
         }
-        let lender = lender(self.run, step, &key, folders)?;
+        let lender = lending::lender(self.run, step, &key, folders)?;
         let is_installed = step == Step::Deps && installed_at(self.run, &key).is_some();
         if let Some((env, lender)) = lender {
-            let id = lender.manifest.about.deployment;
-            let words = match env.id == self.run.env.id {
+            let id = lender.backup.manifest.about.deployment;
+            let words = match env == self.run.env.id {
                 true => format!("same inputs as deployment {id}: copied"),
-                false => format!("lent by {}'s deployment {id}", env.id.env),
+                false => format!("lent by {}'s deployment {id}", env.env),
             };
             return Ok(match is_installed {
                 true => Need::PutBack(id, words),
-                false => Need::Lend(Box::new(lender), words),
+                false => Need::Lend(lender, words),
             });
         }
         if is_installed {
@@ -110,17 +110,18 @@ impl<'a> Results<'a> {
         self.run.env.id.to_string()
     }
 
-    /// Copies a result out of a sealed release into the slot.
-    async fn borrow_from(
+    /// Copies a result out of a sealed release into the slot: `folders` are what the step fills, `lent` all that came of it.
+    pub(super) async fn borrow_from(
         &self,
-        lender: Backup,
+        lender: Arc<Lender>,
         step: Step,
         inputs: &Inputs,
         folders: &[String],
+        lent: Vec<String>,
     ) -> Result<(), Stop> {
         self.forget(step)?;
-        let maker = lender.manifest.about.deployment;
-        borrow(self.run, lender, folders.to_vec()).await?;
+        let maker = lender.backup.manifest.about.deployment;
+        lending::borrow(self.run, lender, lent).await?;
         self.remember(step, inputs, folders, maker).await
     }
 
@@ -264,7 +265,9 @@ pub(super) async fn obtain(
             Ok(Done::Skipped(why))
         }
         Need::Lend(lender, why) => {
-            results.borrow_from(*lender, step, inputs, folders).await?;
+            let lent = folders.to_vec();
+            let borrowed = results.borrow_from(lender, step, inputs, folders, lent);
+            borrowed.await?;
             Ok(Done::Skipped(why))
         }
         Need::Run(why) => {
@@ -274,23 +277,6 @@ pub(super) async fn obtain(
             Ok(Done::Ran(why))
         }
     }
-}
-
-/// Makes these folders of the slot what they are in a sealed release; says how many files had to be copied.
-pub(super) async fn borrow(
-    run: &Run<'_>,
-    lender: Backup,
-    folders: Vec<String>,
-) -> Result<usize, Stop> {
-    let (dir, slots, color) = (run.recipe()?.dir.clone(), run.slots.clone(), run.color);
-    blocking(move || {
-        let (slot, ledger) = (slots.slot(color), slots.ledger(color));
-        let shelf = slots.shelf();
-        Ok(release::lend(
-            &lender, &dir, &folders, &slot, &shelf, &ledger,
-        )?)
-    })
-    .await
 }
 
 /// What a step that was skipped says when something else wrote to its result.
@@ -320,43 +306,14 @@ pub(super) async fn put_back(run: &Run<'_>, key: &str) -> Result<usize, Stop> {
     let put = blocking(move || {
         let (slot, ledger) = (slots.slot(color), slots.ledger(color));
         let never = AtomicBool::new(false);
-        let copied =
-            release::put_back_installed(&from, &key, &slot, &slots.shelf(), &ledger, &never)?;
-        Ok(copied.unwrap_or(0))
+        let shelf = slots.shelf();
+        let put = release::put_back_installed(&from, &key, &slot, &shelf, &ledger, &never)?;
+        Ok(put.unwrap_or_default())
     });
     let put = put.await;
     if put.is_err() {
         // What is there now is neither.
         Results::of(run).forget(Step::Deps)?;
     }
-    put
-}
-
-/// The newest sealed release of the app, in whatever environment, that has this result and can lend it.
-pub(super) fn lender<'a>(
-    run: &Run<'a>,
-    step: Step,
-    key: &str,
-    folders: &[String],
-) -> Result<Option<(&'a Environment, Backup)>, Stop> {
-    let tools: &'a Tools = run.tools;
-    // What is promoted comes with what was built for it where it served.
-    let promoted = match &run.deployment.kind {
-        Kind::Promote { from, .. } => tools.environment(from).map(|(_, env)| env),
-        _ => None,
-    };
-    let first = promoted.into_iter().chain([run.env]);
-    for env in first.chain(&run.app.environments) {
-        let sealed = tools.shelf(env).list()?;
-        let mut with_key = sealed
-            .into_iter()
-            .rev()
-            .filter(|b| b.manifest.about.keys.get(&step).is_some_and(|k| k == key));
-        if let Some(backup) = with_key.next()
-            && release::can_lend(&backup, &run.recipe()?.dir, folders)?
-        {
-            return Ok(Some((env, backup)));
-        }
-    }
-    Ok(None)
+    Ok(run.seen.add(put?))
 }

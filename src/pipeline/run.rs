@@ -40,6 +40,10 @@ pub struct Run<'a> {
     pub(super) release: Option<Release>,
     /// What is being sealed beside the steps.
     pub(super) beside: super::beside::Beside,
+    /// The sealed releases that lend their results.
+    pub(super) lenders: super::lending::Lenders,
+    /// The slot's folders that need not be looked at again.
+    pub(super) seen: super::seen::Seen,
     /// What the proxy had counted when the new release was about to start.
     pub(super) before: Option<crate::traffic::Measure>,
     /// Its turn to build, from the first command that needs one to the last.
@@ -96,6 +100,8 @@ impl<'a> Run<'a> {
             is_back,
             release: None,
             beside: super::beside::Beside::default(),
+            lenders: super::lending::Lenders::default(),
+            seen: super::seen::Seen::default(),
             before: None,
             turn: Mutex::default(),
             pending: Mutex::default(),

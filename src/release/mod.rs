@@ -14,8 +14,8 @@ mod variables;
 mod walk;
 
 pub use backup::{
-    About, Backup, BackupError, Difference, Installed, Manifest, Sealing, Shelf, Verified, begin,
-    can_lend, lend, look_at_installed, put_back_installed, restore, seal, verify,
+    About, Backup, BackupError, Difference, Installed, Lender, Manifest, PutBack, Sealing, Shelf,
+    Verified, begin, lend, look_at_installed, put_back_installed, restore, seal, verify,
 };
 pub use checkout::{CheckedOut, CheckoutError, begin_empty, checkout, forget};
 pub use links::{LinkError, Linked, link_shared};

@@ -200,14 +200,14 @@ impl Slots {
         Ok(Folder::open(&self.slot(color))?.sync_file_system()?)
     }
 
-    /// Writes the slot's `.build-hash`: from now on the slot holds a finished build of this commit.
+    /// Writes the slot's `.build-hash`: from now on the slot holds a finished build of this commit. It reaches the disk
+    /// together with that build, when the backup of the release is whole.
     pub fn write_build_hash(&self, color: Color, commit: &CommitId) -> Result<(), SlotError> {
         let folder = Folder::open(&self.slot(color))?;
         let fresh = OsStr::new(".build-hash.new");
         let path = folder.path().join(BUILD_HASH);
         let mut file = folder.create_file(fresh, 0o644)?;
         writeln!(file, "{commit}").at("write", &path)?;
-        file.sync_all().at("sync", &path)?;
         let name = OsStr::new(BUILD_HASH);
         if folder
             .stat(name)?
@@ -215,8 +215,7 @@ impl Slots {
         {
             folder.remove(name)?;
         }
-        folder.take(&folder, fresh, name)?;
-        Ok(folder.sync()?)
+        Ok(folder.take(&folder, fresh, name)?)
     }
 }
 

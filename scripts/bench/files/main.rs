@@ -46,7 +46,7 @@ fn seal(dir: &Path, rounds: i64) {
         fs::write(blue.join("dist/main.js"), format!("{round}\n")).unwrap();
         let now = 1_700_000_000_000 + round * 1000;
         let begun = timed("path", || {
-            release::begin(&shelf, &blue, &known, now).unwrap()
+            release::begin(&shelf, &blue, &known, now, &[]).unwrap()
         });
         timed("beside", || {
             begun

@@ -3,15 +3,16 @@
 
 use super::restore::{FIXED, below};
 use super::seal::before;
-use super::{BackupError, Shelf};
+use super::{BackupError, PutBack, Shelf};
 use crate::domain::Step;
 use crate::release::tree::{Draft, Listing, bring};
-use crate::release::walk::bytes;
+use crate::release::walk::{both, bytes};
 use crate::system::files::{AtPath, create_dir, write_atomic};
 use crate::system::folder::Folder;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -52,7 +53,7 @@ pub fn look_at_installed(
         if let Some(found) = slot.beneath(&path)? {
             movable &= found.stat(OsStr::new(FIXED))?.is_none();
             let path = bytes(&path).to_vec();
-            let draft = Draft::of(&slot, &path, known.clone())?;
+            let draft = Draft::of(&slot, &path, known.clone(), &[])?;
             drafts.push((path, draft));
         }
     }
@@ -100,8 +101,8 @@ fn write_lists(dir: &Path, lists: &[Listing]) -> Result<(), BackupError> {
 }
 
 /// Makes the slot's installed folders equal what the installation with this key made, and touches only what differs. Names
-/// with a leading dot that it did not make are caches of the tools and stay. Says how many files were copied; nothing when
-/// that installation is not sealed on this shelf, or when it was told to stop.
+/// with a leading dot that it did not make are caches of the tools and stay. Gives nothing when that installation is not
+/// sealed on this shelf, or when it was told to stop.
 pub fn put_back_installed(
     from: &Shelf,
     key: &str,
@@ -109,13 +110,14 @@ pub fn put_back_installed(
     shelf: &Shelf,
     ledger: &Path,
     stop: &AtomicBool,
-) -> Result<Option<usize>, BackupError> {
-    let Some(lists) = from.installed_lists(key)? else {
+) -> Result<Option<PutBack>, BackupError> {
+    let (known, lists) = both(|| Listing::remembered(ledger), || from.installed_lists(key));
+    let Some(lists) = lists? else {
         return Ok(None);
     };
     let place = Folder::open(slot)?;
-    let mut known = Listing::remembered(ledger)?.unwrap_or_default();
-    let (mut copied, mut is_new) = (0, false);
+    let mut known = known?.unwrap_or_default();
+    let (mut put, mut is_new) = (PutBack::default(), false);
     for listing in &lists {
         let path = listing.path(0).to_vec();
         let brought = bring(&from.store(), listing, 0, &place, &known, true, stop)?;
@@ -130,7 +132,8 @@ pub fn put_back_installed(
                 what: format!("`{what}` is not what was sealed"),
             });
         }
-        copied += brought.copied;
+        put.copied += brought.copied;
+        put.folders.push(PathBuf::from(OsStr::from_bytes(&path)));
         if !brought.untouched {
             let own = from.dir() == shelf.dir();
             known = known.with(&path, own.then_some(&brought.listing));
@@ -140,7 +143,7 @@ pub fn put_back_installed(
     if is_new {
         known.remember(ledger)?;
     }
-    Ok(Some(copied))
+    Ok(Some(put))
 }
 
 impl Shelf {

@@ -16,7 +16,7 @@ mod tests;
 mod verify;
 
 pub use installed::{Installed, look_at_installed, put_back_installed};
-pub use restore::{can_lend, lend, restore};
+pub use restore::{Lender, lend, restore};
 pub use seal::{Sealing, begin, seal};
 pub use shelf::Shelf;
 pub use verify::{Difference, Verified, verify};
@@ -108,6 +108,15 @@ pub struct Backup {
     pub path: PathBuf,
     /// What it is.
     pub manifest: Manifest,
+}
+
+/// What was made of a slot's folders.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PutBack {
+    /// How many files had to be copied.
+    pub copied: usize,
+    /// The folders, relative to the slot: all that is in them was looked at.
+    pub folders: Vec<PathBuf>,
 }
 
 const VERSION: u32 = 2;

@@ -1,4 +1,4 @@
-use super::{Backup, BackupError, INDEX, Shelf};
+use super::{Backup, BackupError, INDEX, MANIFEST, PutBack, Shelf};
 use crate::release::checkout::{BUILD_HASH, forget};
 use crate::release::tree::{Listing, Store, bring};
 use crate::release::walk::bytes;
@@ -56,50 +56,71 @@ pub fn restore(
 /// What marks a folder that holds absolute paths to itself: Python's virtual environments.
 pub(super) const FIXED: &str = "pyvenv.cfg";
 
-/// Whether a sealed release has all of these folders (below `dir`, the app's folder) and each of them can move.
-pub fn can_lend(backup: &Backup, dir: &str, folders: &[String]) -> Result<bool, BackupError> {
-    let sealed = backup.listing()?;
-    let movable = |folder: &String| {
-        let path = below(dir, folder);
-        let fixed = path.join(FIXED);
-        sealed.find(bytes(&path)).is_some() && sealed.find(bytes(&fixed)).is_none()
-    };
-    Ok(!folders.is_empty() && folders.iter().all(movable))
+/// A sealed release whose folders can be copied into a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lender {
+    /// The release.
+    pub backup: Backup,
+    listing: Listing,
 }
 
-/// Makes these folders of a slot equal those of a sealed release, and touches only what differs; says how many files were
-/// copied. `ledger` is what is remembered of the slot's files, `shelf` the slot's own.
+impl Lender {
+    /// The sealed release, if it has all of these folders (below `dir`, the app's folder) and each of them can move.
+    pub fn of(
+        backup: Backup,
+        dir: &str,
+        folders: &[String],
+    ) -> Result<Option<Lender>, BackupError> {
+        let listing = backup.listing()?;
+        let movable = |folder: &String| {
+            let path = below(dir, folder);
+            let fixed = path.join(FIXED);
+            listing.find(bytes(&path)).is_some() && listing.find(bytes(&fixed)).is_none()
+        };
+        let can_lend = !folders.is_empty() && folders.iter().all(movable);
+        Ok(can_lend.then_some(Lender { backup, listing }))
+    }
+
+    /// Whether it is still on its shelf.
+    pub fn is_there(&self) -> bool {
+        self.backup.path.join(MANIFEST).exists()
+    }
+}
+
+/// Makes these folders of a slot equal those of a sealed release, and touches only what differs. `ledger` is what is
+/// remembered of the slot's files, `shelf` the slot's own.
 pub fn lend(
-    backup: &Backup,
+    lender: &Lender,
     dir: &str,
     folders: &[String],
     slot: &Path,
     shelf: &Shelf,
     ledger: &Path,
-) -> Result<usize, BackupError> {
-    let sealed = backup.listing()?;
+) -> Result<PutBack, BackupError> {
+    let (backup, sealed) = (&lender.backup, &lender.listing);
     let slot = Folder::open(slot)?;
     let mut known = Listing::remembered(ledger)?.unwrap_or_default();
     let own = backup.path.parent() == Some(shelf.dir());
-    let (mut copied, mut is_new) = (0, false);
+    let (mut put, mut is_new) = (PutBack::default(), false);
     for folder in folders {
         let path = below(dir, folder);
         let Some(at) = sealed.find(bytes(&path)) else {
             continue;
         };
-        let brought = bring(&backup.store(), &sealed, at, &slot, &known, false, &NEVER)?;
+        let brought = bring(&backup.store(), sealed, at, &slot, &known, false, &NEVER)?;
         backup.whole(brought.damaged)?;
-        copied += brought.copied;
+        put.copied += brought.copied;
         // What another environment has sealed is not sealed here.
         if !brought.untouched {
             known = known.with(bytes(&path), own.then_some(&brought.listing));
             is_new = true;
         }
+        put.folders.push(path);
     }
     if is_new {
         known.remember(ledger)?;
     }
-    Ok(copied)
+    Ok(put)
 }
 
 pub(super) fn below(dir: &str, folder: &str) -> PathBuf {

@@ -20,17 +20,19 @@ pub struct Sealing {
 }
 
 /// Begins to seal the release in `slot` as it is now. Nothing may write to it until this returns; the rest can be done
-/// beside other work. `ledger` is what is remembered of the slot's files.
+/// beside other work. `ledger` is what is remembered of the slot's files. The folders of `seen` were put back or lent, and
+/// nothing has run in the slot since: what was found of them then is not looked for again.
 pub fn begin(
     shelf: &Shelf,
     slot: &Path,
     ledger: &Path,
     created_ms: i64,
+    seen: &[PathBuf],
 ) -> Result<Sealing, BackupError> {
     let name = shelf.free_name(created_ms)?;
     let before = before(shelf, ledger)?;
     let slot = Folder::open(slot)?;
-    let draft = Draft::of(&slot, b"", before)?;
+    let draft = Draft::of(&slot, b"", before, seen)?;
     let filling = draft.copy(&slot, &shelf.store(), &name, &AtomicBool::new(false))?;
     Ok(Sealing {
         shelf: shelf.clone(),
@@ -49,7 +51,7 @@ pub fn seal(
     index_file: &Path,
     about: About,
 ) -> Result<Backup, BackupError> {
-    begin(shelf, slot, ledger, about.created_ms)?.finish(about, index_file)
+    begin(shelf, slot, ledger, about.created_ms, &[])?.finish(about, index_file)
 }
 
 /// What a sealing is compared with: what is remembered of the slot's files, or else the newest backup.

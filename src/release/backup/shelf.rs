@@ -14,6 +14,9 @@ pub struct Shelf {
     dir: PathBuf,
 }
 
+/// How the names of backups begin.
+const NAMED: &str = "backup-";
+
 /// What is being made or taken away has a name that no listing shows.
 pub(super) const SEALING: &str = ".sealing-";
 const REMOVING: &str = ".removing-";
@@ -51,11 +54,7 @@ impl Shelf {
         }
         let mut backups = Vec::new();
         for entry in self.open()?.entries()? {
-            let Some(name) = entry
-                .name
-                .to_str()
-                .filter(|name| name.starts_with("backup-"))
-            else {
+            let Some(name) = entry.name.to_str().filter(|name| name.starts_with(NAMED)) else {
                 continue;
             };
             let path = self.dir.join(name);
@@ -76,6 +75,10 @@ impl Shelf {
 
     /// The backup of that name, or the newest one of the deployment of that number.
     pub fn find(&self, word: &str) -> Result<Backup, BackupError> {
+        let is_name = word.starts_with(NAMED) && !word.contains('/');
+        if is_name && self.dir.join(word).join(MANIFEST).exists() {
+            return Backup::load(&self.dir.join(word), word);
+        }
         let number: Option<DeploymentId> = word.trim_start_matches('#').parse().ok();
         let wanted = |backup: &Backup| {
             backup.name == word || number == Some(backup.manifest.about.deployment)
@@ -104,7 +107,7 @@ impl Shelf {
 
     /// Removes the backup of that name; one that is not there is fine.
     pub fn remove(&self, name: &str) -> Result<(), BackupError> {
-        if !name.starts_with("backup-") || name.contains('/') {
+        if !name.starts_with(NAMED) || name.contains('/') {
             return Err(BackupError::Unknown(name.escape_debug().to_string()));
         }
         let folder = self.open()?;
@@ -200,7 +203,7 @@ impl Shelf {
 
     /// A name that nothing has, even if the clock was put back.
     pub(super) fn free_name(&self, created_ms: i64) -> Result<String, FileError> {
-        let first = format!("backup-{}", clock::stamp(created_ms));
+        let first = format!("{NAMED}{}", clock::stamp(created_ms));
         let mut name = first.clone();
         let mut number = 2;
         // The files of a backup that was removed may still be shared under its name.

@@ -177,7 +177,7 @@ fn what_a_starting_service_writes_while_it_is_sealed_does_not_reach_the_backup()
     let (slot, ledger) = (world.at("blue"), world.ledger(Color::Blue));
     let index = world.at("meta/blue/index");
     world.write("blue/dist/main.js", "new code");
-    let sealing = begin(&world.shelf, &slot, &ledger, 1_700_000_009_000).unwrap();
+    let sealing = begin(&world.shelf, &slot, &ledger, 1_700_000_009_000, &[]).unwrap();
     // From here on the service runs: it appends, replaces, removes and adds.
     for path in ["dist/main.js", "node_modules/a/index.js", ".build-hash"] {
         let path = slot.join(path);
@@ -284,7 +284,8 @@ fn what_was_installed_is_put_back_without_what_a_build_left_in_it() {
     let sealed = world.seal(1, Color::Blue);
     let put_back = |color: Color, key: &str| {
         let (slot, ledger) = (world.at(color.as_str()), world.ledger(color));
-        put_back_installed(&world.shelf, key, &slot, &world.shelf, &ledger, &stop).unwrap()
+        let put = put_back_installed(&world.shelf, key, &slot, &world.shelf, &ledger, &stop);
+        put.unwrap().map(|put| put.copied)
     };
     assert_eq!(put_back(Color::Blue, "another key"), None);
     assert_eq!(put_back(Color::Blue, "key"), Some(1));
@@ -301,6 +302,36 @@ fn what_was_installed_is_put_back_without_what_a_build_left_in_it() {
     let cached = world.seal(2, Color::Blue);
     assert!(cached.release().join("node_modules/.cache/x").exists());
     for backup in [sealed, cached] {
+        assert_eq!(verify(&backup).unwrap().differences, []);
+    }
+}
+
+#[test]
+fn what_was_put_back_is_not_looked_at_again_while_nothing_runs() {
+    let world = World::new();
+    let folders = ["node_modules".to_owned()];
+    let (blue, known) = (world.at("blue"), world.ledger(Color::Blue));
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let what = (".", folders.as_slice());
+    let installed = look_at_installed(&world.shelf, &blue, &known, "key", what).unwrap();
+    installed.seal(&stop).unwrap();
+    settle(&world, Color::Blue);
+    let put = put_back_installed(&world.shelf, "key", &blue, &world.shelf, &known, &stop);
+    let put = put.unwrap().unwrap();
+    assert_eq!(put.copied, 0);
+    assert_eq!(put.folders, [PathBuf::from("node_modules")]);
+    // Nobody may do this. That it goes unseen shows that nobody looked; what is elsewhere is looked at.
+    world.write("blue/node_modules/a/index.js", "d3pendency");
+    world.write("blue/dist/main.js", "c0de");
+    let index = world.at("meta/blue/index");
+    let believed = begin(&world.shelf, &blue, &known, 1_700_000_000_000, &put.folders).unwrap();
+    let believed = believed.finish(about(200, Color::Blue), &index).unwrap();
+    let looked = world.seal(201, Color::Blue);
+    let of = |backup: &Backup, path| fs::read_to_string(backup.release().join(path)).unwrap();
+    assert_eq!(of(&believed, "node_modules/a/index.js"), "dependency");
+    assert_eq!(of(&believed, "dist/main.js"), "c0de");
+    assert_eq!(of(&looked, "node_modules/a/index.js"), "d3pendency");
+    for backup in [believed, looked] {
         assert_eq!(verify(&backup).unwrap().differences, []);
     }
 }
@@ -552,7 +583,7 @@ fn how_long_sealing_twenty_three_thousand_files_takes() {
         world.write("blue/dist/main.js", &format!("{id}"));
         let mut begun = None;
         timed("begin", &mut || {
-            begun = Some(begin(&world.shelf, &slot, &ledger, 1_700_000_000_000).unwrap());
+            begun = Some(begin(&world.shelf, &slot, &ledger, 1_700_000_000_000, &[]).unwrap());
         });
         timed("finish", &mut || {
             drop(

@@ -48,7 +48,7 @@ pub(in crate::release) fn bring(
         .filter(|at| have.nodes[*at].kind == Kind::Folder);
     let mut marks = vec![Mark::Suspect; have.nodes.len()];
     if let Some(old) = old {
-        marks[have.range(old)].copy_from_slice(&look(slot, have, old)?);
+        marks[have.range(old)].copy_from_slice(&look(slot, have, old, &[])?);
     }
     let store = store.open()?;
     let mut walk = Walk {

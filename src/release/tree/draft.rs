@@ -8,6 +8,7 @@ use crate::system::stamps;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// What a sealing will hold, worked out from the slot's files as they are and what was sealed before.
 pub(in crate::release) struct Draft {
@@ -28,11 +29,13 @@ pub(in crate::release) struct Draft {
 }
 
 impl Draft {
-    /// Looks at the slot's folder `top` (the slot itself: an empty path) and compares it with what was sealed before.
+    /// Looks at the slot's folder `top` (the slot itself: an empty path) and compares it with what was sealed before. What
+    /// is in the folders of `seen` was looked at when `before` was written, and nothing has run in the slot since.
     pub(in crate::release) fn of(
         slot: &Folder,
         top: &[u8],
         before: Listing,
+        seen: &[PathBuf],
     ) -> Result<Draft, FileError> {
         let began = stamps::now();
         let old = before
@@ -40,7 +43,7 @@ impl Draft {
             .filter(|at| before.nodes[*at].kind == Kind::Folder);
         let mut marks = vec![Mark::Suspect; before.nodes.len()];
         if let Some(old) = old {
-            marks[before.range(old)].copy_from_slice(&look(slot, &before, old)?);
+            marks[before.range(old)].copy_from_slice(&look(slot, &before, old, seen)?);
         }
         let mut changes = vec![0_usize; before.nodes.len() + 1];
         for (at, mark) in marks.iter().enumerate() {

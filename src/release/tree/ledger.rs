@@ -9,6 +9,8 @@ use std::io;
 use std::path::Path;
 
 const MAGIC: &[u8; 16] = b"teal ledger 1\n\0\0";
+/// A node bar its path: kind, mode, size and time, the two numbers of a stamp, hash, holder, nodes below, path length.
+const RECORD: usize = 1 + 4 + 8 + 8 + 16 + 32 + 4 + 4 + 4;
 
 impl Listing {
     /// Reads a ledger; a missing, torn or foreign one is nothing, and so is one from before the machine was started anew:
@@ -52,7 +54,7 @@ fn read(file: &Path) -> Result<Option<(Listing, bool)>, FileError> {
 }
 
 fn encode(listing: &Listing) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(128 + listing.nodes.len() * 140);
+    let mut bytes = Vec::with_capacity(128 + listing.nodes.len() * RECORD + listing.path_bytes());
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&boot());
     put(&mut bytes, listing.holders.len() as u32);
@@ -100,7 +102,10 @@ fn decode(bytes: &[u8]) -> Option<(Listing, bool)> {
         let name = std::str::from_utf8(rest.take(length)?).ok()?;
         listing.holders.push(name.to_owned());
     }
-    for _ in 0..rest.number()? {
+    let count = rest.number()? as usize;
+    let paths = rest.0.len().checked_sub(count.checked_mul(RECORD)?)?;
+    listing.reserve(count, paths);
+    for _ in 0..count {
         let (node, path) = rest.node()?;
         let at = listing.push(node, path);
         listing.nodes[at].below = node.below;

@@ -146,11 +146,29 @@ impl Listing {
 
     /// Adds a copy of another listing's node and all below it.
     pub(super) fn take(&mut self, other: &Listing, at: usize) {
-        for from in other.range(at) {
-            let node = other.nodes[from];
-            let place = self.push(node, other.path(from));
-            self.nodes[place].below = node.below;
-        }
+        let taken = &other.nodes[other.range(at)];
+        let (Some(first), Some(last)) = (taken.first(), taken.last()) else {
+            return;
+        };
+        // The paths lie one behind the other, in the order of their nodes.
+        let paths = first.start as usize..(last.start + last.length) as usize;
+        let shift = |node: &Node| Node {
+            start: node.start - first.start + self.paths.len() as u32,
+            ..*node
+        };
+        self.nodes.extend(taken.iter().map(shift));
+        self.paths.extend_from_slice(&other.paths[paths]);
+    }
+
+    /// How many bytes all paths have.
+    pub(super) fn path_bytes(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// Makes room for so many more nodes and bytes of paths.
+    pub(super) fn reserve(&mut self, nodes: usize, paths: usize) {
+        self.nodes.reserve(nodes);
+        self.paths.reserve(paths);
     }
 
     pub(in crate::release) fn path(&self, at: usize) -> &[u8] {

@@ -1,10 +1,12 @@
 use super::listing::{Kind, Listing, Node, Stamp};
-use crate::release::walk::{Cursor, share_out, split};
+use crate::release::walk::{Cursor, bytes, share_out, split};
 use crate::system::files::{AtPath, FileError};
 use crate::system::folder::Folder;
 use rustix::fs::{Stat, fstat};
 use std::ffi::OsStr;
 use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
 
 /// What became of a listed path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,15 +22,35 @@ pub(super) enum Mark {
 /// Below this many paths a second thread costs more than it saves.
 const WORTH_A_THREAD: usize = 2000;
 
-/// Looks at every listed path of a slot, in the order of the list.
-pub(super) fn look(slot: &Folder, listing: &Listing, at: usize) -> Result<Vec<Mark>, FileError> {
-    let all: Vec<usize> = listing.range(at).collect();
-    share_out(&all, WORTH_A_THREAD, |part| {
+/// Looks at every listed path of a slot, in the order of the list. What is in a folder of `seen` and was known for sure
+/// when it was looked at is not looked at again.
+pub(super) fn look(
+    slot: &Folder,
+    listing: &Listing,
+    at: usize,
+    seen: &[PathBuf],
+) -> Result<Vec<Mark>, FileError> {
+    let all = listing.range(at);
+    let seen: Vec<Range<usize>> = seen
+        .iter()
+        .filter_map(|path| listing.find(bytes(path)))
+        .map(|folder| listing.range(folder))
+        .collect();
+    let is_sure = |at: &usize| {
+        listing.nodes[*at].stamp != Stamp::UNKNOWN && seen.iter().any(|range| range.contains(at))
+    };
+    let left: Vec<usize> = all.clone().filter(|at| !is_sure(at)).collect();
+    let found = share_out(&left, WORTH_A_THREAD, |part| {
         let mut cursor = Cursor::new(slot);
         part.iter()
             .map(|at| mark(&mut cursor, slot, listing, *at))
             .collect()
-    })
+    })?;
+    let mut marks = vec![Mark::Same; all.len()];
+    for (at, mark) in left.into_iter().zip(found) {
+        marks[at - all.start] = mark;
+    }
+    Ok(marks)
 }
 
 fn mark(
@@ -77,7 +99,7 @@ pub(super) fn stat_at(
 /// Whether every file of a slot is known by a stamp that counts.
 #[cfg(test)]
 pub(in crate::release) fn all_settled(slot: &Folder, listing: &Listing) -> bool {
-    look(slot, listing, 0)
+    look(slot, listing, 0, &[])
         .unwrap()
         .iter()
         .all(|mark| *mark == Mark::Same)

@@ -2,12 +2,15 @@
 
 use super::listing::{Kind, Listing, Node, Stamp};
 use crate::system::files::{AtPath, FileError};
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 const TITLE: &[u8] = b"teal files 2 ";
+/// The shortest line of a list: a folder at the top.
+const SHORTEST: usize = 7;
 
 impl Listing {
     /// Reads the list of a sealed release; a missing one is nothing, and so is one that is not whole.
@@ -56,7 +59,9 @@ fn decode(bytes: &[u8]) -> Option<Listing> {
     let mut lines = bytes.strip_suffix(b"\n")?.split(|byte| *byte == b'\n');
     let title = std::str::from_utf8(lines.next()?.strip_prefix(TITLE)?).ok()?;
     let (holders, nodes) = title.split_once(' ')?;
+    let nodes: usize = nodes.parse().ok()?;
     let mut listing = Listing::default();
+    listing.reserve(nodes.min(bytes.len() / SHORTEST), bytes.len() / 2);
     for _ in 0..holders.parse::<usize>().ok()? {
         let name = std::str::from_utf8(lines.next()?).ok()?;
         listing.holders.push(name.to_owned());
@@ -77,8 +82,7 @@ fn decode(bytes: &[u8]) -> Option<Listing> {
     while let Some(folder) = open.pop() {
         listing.close(folder);
     }
-    (listing.nodes.len() == nodes.parse::<usize>().ok()? && !listing.nodes.is_empty())
-        .then_some(listing)
+    (listing.nodes.len() == nodes && !listing.nodes.is_empty()).then_some(listing)
 }
 
 fn is_below(path: &[u8], folder: &[u8]) -> bool {
@@ -88,7 +92,7 @@ fn is_below(path: &[u8], folder: &[u8]) -> bool {
             .is_some_and(|rest| rest.starts_with(b"/"))
 }
 
-fn decode_line(line: &[u8]) -> Option<(Node, Vec<u8>)> {
+fn decode_line(line: &[u8]) -> Option<(Node, Cow<'_, [u8]>)> {
     let (kind, rest) = match line.split_at_checked(2)? {
         (b"F ", rest) => (Kind::File, rest),
         (b"L ", rest) => (Kind::Link, rest),
@@ -119,11 +123,11 @@ fn decode_line(line: &[u8]) -> Option<(Node, Vec<u8>)> {
     }
     match kind {
         Kind::Folder => node.holder = text()?.parse().ok()?,
-        Kind::Link => hex::decode_to_slice(text()?, &mut node.hash).ok()?,
+        Kind::Link => node.hash = unhex(words.next()?)?,
         Kind::File => {
             node.size = text()?.parse().ok()?;
             node.modified = text()?.parse().ok()?;
-            hex::decode_to_slice(text()?, &mut node.hash).ok()?;
+            node.hash = unhex(words.next()?)?;
         }
     }
     Some((node, unescape(words.next()?)?))
@@ -140,7 +144,10 @@ fn escape(path: &[u8], to: &mut Vec<u8>) {
     }
 }
 
-fn unescape(text: &[u8]) -> Option<Vec<u8>> {
+fn unescape(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if !text.contains(&b'\\') {
+        return Some(Cow::Borrowed(text));
+    }
     let mut path = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {
@@ -153,7 +160,30 @@ fn unescape(text: &[u8]) -> Option<Vec<u8>> {
             other => *other,
         });
     }
-    Some(path)
+    Some(Cow::Owned(path))
+}
+
+/// A hash from its hexadecimal digits. There are tens of thousands of them in a list, so each digit is looked up.
+fn unhex(digits: &[u8]) -> Option<[u8; 32]> {
+    const NONE: u8 = 0xff;
+    const VALUES: [u8; 256] = {
+        let mut values = [NONE; 256];
+        let mut value = 0;
+        while value < 16 {
+            values[b"0123456789abcdef"[value] as usize] = value as u8;
+            value += 1;
+        }
+        values
+    };
+    let (pairs, rest) = digits.as_chunks::<2>();
+    let pairs: &[[u8; 2]; 32] = pairs.try_into().ok().filter(|_| rest.is_empty())?;
+    let mut wrong = 0;
+    let hash = pairs.map(|pair| {
+        let (high, low) = (VALUES[pair[0] as usize], VALUES[pair[1] as usize]);
+        wrong |= (high | low) & 0xf0;
+        high << 4 | low
+    });
+    (wrong == 0).then_some(hash)
 }
 
 #[cfg(test)]
