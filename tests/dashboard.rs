@@ -194,7 +194,7 @@ fn strangers_see_nothing_unless_there_is_a_public_page() {
         "/environments/shop/production/badge.svg",
         "/events",
     ] {
-        let answer = get(teal.listen(), "teal", path).unwrap();
+        let answer = get(teal.listen(), "localhost", path).unwrap();
         assert_eq!(answer.status, 401, "{path}");
         assert!(!answer.body.contains("v1"), "{path}");
     }
@@ -207,7 +207,7 @@ fn strangers_see_nothing_unless_there_is_a_public_page() {
     app.recipe("[build]\nbuild = \"echo secret-output; exit 3\"\n");
     app.git().commit("broken");
     app.git().push(["production", "main"]);
-    let home = get(teal.listen(), "teal", "/").unwrap();
+    let home = get(teal.listen(), "localhost", "/").unwrap();
     assert!(home.body.contains("failed at build"), "{}", home.body);
     let badge = get(
         teal.listen(),
@@ -217,7 +217,7 @@ fn strangers_see_nothing_unless_there_is_a_public_page() {
     .unwrap();
     assert!(badge.body.contains("live "), "{}", badge.body);
     for path in ["/", "/deployments/2", "/history"] {
-        let answer = get(teal.listen(), "teal", path).unwrap();
+        let answer = get(teal.listen(), "localhost", path).unwrap();
         assert_eq!(answer.status, 200, "{path}");
         assert!(!answer.body.contains("secret-output"), "{path}");
         assert!(!answer.body.contains("code 3"), "{path}");
@@ -228,11 +228,30 @@ fn strangers_see_nothing_unless_there_is_a_public_page() {
         "/environments/shop/production/rollback",
     ] {
         assert_eq!(
-            get(teal.listen(), "teal", path).unwrap().status,
+            get(teal.listen(), "localhost", path).unwrap().status,
             401,
             "{path}"
         );
     }
+}
+
+#[test]
+fn nothing_is_answered_under_a_strangers_name() {
+    let teal = Teal::plan()
+        .top("public_page = true")
+        .environment("shop", "production", "")
+        .start();
+    for path in ["/", "/history", "/api/v1/openapi.json"] {
+        let status = |host: &str| get(teal.listen(), host, path).unwrap().status;
+        assert_eq!(status("localhost"), 200, "{path}");
+        // A page of theirs whose name leads to this address would read what comes.
+        assert_eq!(status("evil.test"), 421, "{path}");
+        assert_eq!(status("localhost.evil.test"), 421, "{path}");
+    }
+    assert_eq!(
+        get(teal.listen(), "evil.test", "/healthz").unwrap().status,
+        200
+    );
 }
 
 #[test]
@@ -245,7 +264,7 @@ fn a_link_works_once_and_forms_need_their_session() {
         .map(|(_, rest)| format!("/sign-in{rest}"))
         .unwrap();
     // A chat that looks at the link does not use it up.
-    assert_eq!(get(teal.listen(), "teal", &path).unwrap().status, 200);
+    assert_eq!(get(teal.listen(), "localhost", &path).unwrap().status, 200);
     let entered = teal.ask("POST", &path, "");
     assert_eq!(entered.status, 303);
     let cookie = entered.header("set-cookie").unwrap();
@@ -259,7 +278,7 @@ fn a_link_works_once_and_forms_need_their_session() {
     let act = |token: &str, origin: &str| {
         let body = format!("token={token}&on=true");
         let request = format!(
-            "POST /environments/shop/production/maintenance HTTP/1.1\r\nHost: teal\r\nCookie: {session}\r\n{origin}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            "POST /environments/shop/production/maintenance HTTP/1.1\r\nHost: localhost\r\nCookie: {session}\r\n{origin}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         let mut open = Connection::open(teal.listen()).unwrap();
@@ -268,7 +287,7 @@ fn a_link_works_once_and_forms_need_their_session() {
     assert_eq!(act("", ""), 403);
     assert_eq!(act(&"0".repeat(64), ""), 403);
     let own = format!(
-        "GET /environments/shop/production HTTP/1.1\r\nHost: teal\r\nCookie: {session}\r\n\r\n"
+        "GET /environments/shop/production HTTP/1.1\r\nHost: localhost\r\nCookie: {session}\r\n\r\n"
     );
     let body = Connection::open(teal.listen())
         .unwrap()

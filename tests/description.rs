@@ -11,7 +11,7 @@ fn ask(teal: &Teal, token: Option<&str>, method: &str, path: &str, body: &str) -
         format!("Authorization: Bearer {token}\r\n")
     });
     let request = format!(
-        "{method} /api/v1{path} HTTP/1.1\r\nHost: teal\r\nContent-Type: application/json\r\n{authorization}Content-Length: {}\r\n\r\n{body}",
+        "{method} /api/v1{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{authorization}Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
     Connection::open(teal.listen())

@@ -4,6 +4,7 @@
 mod api;
 mod attempts;
 mod health;
+mod host;
 mod listener;
 mod metrics;
 mod page;
@@ -20,18 +21,19 @@ use crate::store::users::User;
 use crate::system::users;
 use crate::worker::Worker;
 use axum::routing::get;
-use axum::{Extension, Router};
+use axum::{Extension, Router, middleware};
 use std::sync::Arc;
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 
 /// Everything that is answered on the TCP address.
 pub fn outside(worker: &Worker) -> Router<Worker> {
+    let ours = middleware::from_fn_with_state(worker.clone(), host::only_ours);
+    let named = page::routes().nest("/api/v1", api::outside(worker));
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(metrics::metrics))
-        .merge(page::routes())
-        .nest("/api/v1", api::outside(worker))
+        .merge(named.layer(ours))
         .layer(Extension(Arc::<Mutex<metrics::Tally>>::default()))
         .layer(Extension(attempts::Attempts::default()))
 }

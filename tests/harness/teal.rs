@@ -346,7 +346,7 @@ impl Teal {
     #[track_caller]
     pub fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
         Connection::open(self.listen)
-            .and_then(|mut open| open.ask(method, "teal", path, body))
+            .and_then(|mut open| open.ask(method, "localhost", path, body))
             .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
