@@ -1,20 +1,12 @@
 //! Results that are copied from a sealed release of the app, in whatever environment, instead of made again.
 
+use super::lenders::Found;
 use super::outcome::Stop;
 use super::tools::blocking;
 use super::{Run, Tools};
-use crate::domain::{EnvId, Kind, Step};
+use crate::domain::{Kind, Step};
 use crate::release::{self, Lender};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Who lends what: the environment and its sealed release.
-type Found = Option<(EnvId, Arc<Lender>)>;
-
-/// What was looked for already, by step and key. To read the lists of sealed releases takes longer than most steps, and
-/// several of them ask.
-#[derive(Default)]
-pub(super) struct Lenders(Mutex<HashMap<(Step, String), Found>>);
+use std::sync::Arc;
 
 /// The newest sealed release of the app, in whatever environment, that has this result and can lend it.
 pub(super) fn lender(
@@ -23,16 +15,14 @@ pub(super) fn lender(
     key: &str,
     folders: &[String],
 ) -> Result<Found, Stop> {
-    let asked = (step, key.to_owned());
-    let known = || run.lenders.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(found) = known().get(&asked)
+    if let Some(found) = run.lenders.known(step, key)
         // Another environment may have removed its own since.
         && found.as_ref().is_none_or(|(_, lender)| lender.is_there())
     {
-        return Ok(found.clone());
+        return Ok(found);
     }
     let found = look(run, step, key, folders)?;
-    known().insert(asked, found.clone());
+    run.lenders.remember(step, key, &found);
     Ok(found)
 }
 

@@ -14,6 +14,7 @@ mod fetch;
 mod folders;
 mod health;
 mod keys;
+mod lenders;
 mod lending;
 mod migrate;
 mod observe;

@@ -41,7 +41,7 @@ pub struct Run<'a> {
     /// What is being sealed beside the steps.
     pub(super) beside: super::beside::Beside,
     /// The sealed releases that lend their results.
-    pub(super) lenders: super::lending::Lenders,
+    pub(super) lenders: super::lenders::Lenders,
     /// The slot's folders that need not be looked at again.
     pub(super) seen: super::seen::Seen,
     /// What the proxy had counted when the new release was about to start.
@@ -100,7 +100,7 @@ impl<'a> Run<'a> {
             is_back,
             release: None,
             beside: super::beside::Beside::default(),
-            lenders: super::lending::Lenders::default(),
+            lenders: super::lenders::Lenders::default(),
             seen: super::seen::Seen::default(),
             before: None,
             turn: Mutex::default(),
