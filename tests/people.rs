@@ -100,11 +100,11 @@ fn whoever_is_named_may_and_history_calls_them_by_that_name() {
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
     assert!(
-        lines[1].ends_with("restart shop/production command deployment 2"),
+        lines[1].ends_with("restart shop/production command 2"),
         "{trail}"
     );
     assert!(
-        lines[2].ends_with("deploy shop/production push deployment 1, main"),
+        lines[2].ends_with("deploy shop/production push 1 main"),
         "{trail}"
     );
 }

@@ -128,7 +128,7 @@ fn a_red_check_ends_it_by_name_and_a_second_run_brings_it_back() {
       | test: failure https://github.test/blue/shop/actions/runs/1
       serving now: nothing serves yet
       next: mend it and push; or run the check again, this goes live once it is good; or, whatever CI says: teal deploy shop/production --now
-    deployment 1 failed; nothing was switched (teal logs 1)
+    deployment 1 failed; nothing was switched
     "#);
     github.wait("the commit is shown as failed", |github| {
         github
