@@ -157,6 +157,12 @@ impl Service {
                         .map_or_else(gone, |ended| ended.exit.clone()),
                 )
             }
+            // Whoever saw it end is about to write down how.
+            Some(last)
+                if last.id == self.status.id && last.supervisor.is_some_and(Identity::is_alive) =>
+            {
+                None
+            }
             _ => Some(gone()),
         }
     }
