@@ -13,6 +13,7 @@ pub mod https;
 pub mod limits;
 pub mod lock;
 pub mod notify;
+pub mod pack;
 pub mod ports;
 pub mod privilege;
 pub mod process;

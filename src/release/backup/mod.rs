@@ -2,12 +2,13 @@
 //!
 //! A release is sealed as it was built, before it starts, into `.backups/backup-YYYYMMDD-HHMMSS/`: `manifest.json` says
 //! what it is, `files` lists every path with its hash, `release` leads to the files, `index` tells the next checkout which
-//! paths are tracked. It becomes visible in one move, complete and synced. The files are in `.backups/.sealed/`, where
+//! paths are tracked; both lists are packed, beside the ones of an earlier backup that they hardly differ from. It becomes visible in one move, complete and synced. The files are in `.backups/.sealed/`, where
 //! backups share what is the same in them; how is told in `release/tree`.
 //!
 //! A backup never shares a file with a slot, whatever a later build writes in place.
 
 mod installed;
+mod lean;
 mod restore;
 mod seal;
 mod shelf;
@@ -82,7 +83,7 @@ pub struct About {
 /// The content of `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The layout of the backup; this code writes and reads 2.
+    /// The layout of the backup; this code writes 3, and reads 2, whose lists are not packed.
     pub version: u32,
     /// What it is.
     #[serde(flatten)]
@@ -119,7 +120,8 @@ pub struct PutBack {
     pub folders: Vec<PathBuf>,
 }
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+const OLDEST: u32 = 2;
 const MANIFEST: &str = "manifest.json";
 const RELEASE: &str = "release";
 const FILES: &str = "files";
@@ -133,10 +135,6 @@ impl Backup {
         self.path.join(RELEASE)
     }
 
-    fn files(&self) -> PathBuf {
-        self.path.join(FILES)
-    }
-
     /// The environment's sealed files.
     fn store(&self) -> Store {
         Store::new(self.path.with_file_name(SEALED))
@@ -144,10 +142,16 @@ impl Backup {
 
     /// Everything in it.
     fn listing(&self) -> Result<Listing, BackupError> {
-        Listing::load(&self.files())?.ok_or_else(|| BackupError::Damaged {
+        self.whole_listing()?.ok_or_else(|| BackupError::Damaged {
             name: self.name.clone(),
             what: "its list of files is missing or torn".to_owned(),
         })
+    }
+
+    /// Everything in it; nothing when its list is missing or torn.
+    fn whole_listing(&self) -> Result<Option<Listing>, FileError> {
+        let text = lean::read(&self.path, FILES)?;
+        Ok(text.and_then(|text| Listing::of_text(&text)))
     }
 
     /// An error, if a file of it is not what was sealed.
@@ -171,9 +175,9 @@ impl Backup {
         };
         let manifest: Manifest =
             serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
-        if manifest.version != VERSION {
+        if !(OLDEST..=VERSION).contains(&manifest.version) {
             return Err(unreadable(format!(
-                "it has version {}, this server knows version {VERSION}",
+                "it has version {}, this server knows the versions {OLDEST} to {VERSION}",
                 manifest.version
             )));
         }

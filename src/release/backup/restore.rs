@@ -1,11 +1,10 @@
-use super::{Backup, BackupError, INDEX, MANIFEST, PutBack, Shelf};
+use super::{Backup, BackupError, INDEX, MANIFEST, PutBack, Shelf, lean};
 use crate::release::checkout::{BUILD_HASH, forget};
 use crate::release::tree::{Listing, Store, bring};
 use crate::release::walk::bytes;
 use crate::system::files::{AtPath, create_dir, write_atomic};
 use crate::system::folder::Folder;
 use std::ffi::OsStr;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -32,16 +31,11 @@ pub fn restore(
     let brought = bring(&store, &want, 0, &folder, &known, false, &NEVER)?;
     backup.whole(brought.damaged)?;
     brought.listing.remember(ledger)?;
-    let index = backup.path.join(INDEX);
-    match fs::read(&index) {
-        Ok(content) => {
-            if let Some(parent) = index_file.parent() {
-                create_dir(parent, 0o700)?;
-            }
-            write_atomic(index_file, &content, 0o600)?;
+    if let Some(index) = lean::read(&backup.path, INDEX)? {
+        if let Some(parent) = index_file.parent() {
+            create_dir(parent, 0o700)?;
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).at("read", &index).map_err(BackupError::from),
+        write_atomic(index_file, &index, 0o600)?;
     }
     let held = store.open()?.beneath(&Store::place(&sealed, 0))?;
     if let Some(held) = held

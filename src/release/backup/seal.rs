@@ -1,5 +1,5 @@
 use super::shelf::SEALING;
-use super::{About, Backup, BackupError, FILES, INDEX, Manifest, RELEASE, Shelf, VERSION};
+use super::{About, Backup, BackupError, FILES, INDEX, Manifest, RELEASE, Shelf, VERSION, lean};
 use crate::release::checkout::for_a_copy;
 use crate::release::tree::{Draft, Filling, Listing};
 use crate::system::files::{AtPath, FileError, remove_if_there};
@@ -62,7 +62,7 @@ pub(super) fn before(shelf: &Shelf, ledger: &Path) -> Result<Listing, BackupErro
         return Ok(known);
     }
     let newest = shelf.list()?.pop();
-    let newest = newest.map(|backup| Listing::load(&backup.files()));
+    let newest = newest.map(|backup| backup.whole_listing());
     Ok(newest.transpose()?.flatten().unwrap_or_default())
 }
 
@@ -115,18 +115,16 @@ impl Sealing {
             copied_bytes,
             notes,
         };
-        let path = place.path();
-        let write = |name: &str, content: &[u8]| {
-            fs::write(path.join(name), content).at("write", &path.join(name))
-        };
-        write(FILES, &listing.text())?;
+        let earlier = self.shelf.likest(manifest.about.color)?;
+        let earlier = earlier.as_ref().map(|backup| backup.path.as_path());
+        lean::write(&place, FILES, &listing.text(), earlier)?;
         if let Some(index) = copied_index(index_file)? {
-            write(INDEX, &index)?;
+            lean::write(&place, INDEX, &index, earlier)?;
         }
         place.link_to(self.shelf.way(&listing).as_os_str(), OsStr::new(RELEASE))?;
         let backup = Backup {
             name: self.name,
-            path: path.to_owned(),
+            path: place.path().to_owned(),
             manifest,
         };
         // Everything in one go, instead of a sync for each of thousands of files.

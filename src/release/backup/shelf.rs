@@ -1,5 +1,5 @@
 use super::{Backup, BackupError, MANIFEST, SEALED};
-use crate::domain::DeploymentId;
+use crate::domain::{Color, DeploymentId};
 use crate::release::tree::{Listing, Store, distinct_bytes};
 use crate::system::clock;
 use crate::system::files::{AtPath, FileError, create_dir};
@@ -71,6 +71,15 @@ impl Shelf {
             (age(a), &a.name).cmp(&(age(b), &b.name))
         });
         Ok(backups)
+    }
+
+    /// The backup whose lists a new one's will differ from least: a slot's files keep their times from one release to the
+    /// next.
+    pub(super) fn likest(&self, color: Color) -> Result<Option<Backup>, BackupError> {
+        let backups = self.list()?;
+        let own = |backup: &&Backup| backup.manifest.about.color == color;
+        let newest = backups.iter().rev().find(own).or(backups.last());
+        Ok(newest.cloned())
     }
 
     /// The backup of that name, or the newest one of the deployment of that number.

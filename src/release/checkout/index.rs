@@ -191,6 +191,9 @@ impl Index {
 pub(in crate::release) fn for_a_copy(index: &[u8]) -> Option<Vec<u8>> {
     let mut index = decode(index)?;
     index.number = 0;
+    for entry in &mut index.entries {
+        entry.stamp = Stamp::default();
+    }
     Some(encode(&index, &[b'-'; 36]))
 }
 

@@ -1,25 +1,43 @@
 //! The list of a sealed release as text, a line for each path: kind, permissions, size, time, SHA-256, path.
 
 use super::listing::{Kind, Listing, Node, Stamp};
-use crate::system::files::{AtPath, FileError};
 use std::borrow::Cow;
 use std::fmt::Write;
-use std::fs;
-use std::io;
-use std::path::Path;
 
 const TITLE: &[u8] = b"teal files 2 ";
 /// The shortest line of a list: a folder at the top.
 const SHORTEST: usize = 7;
 
 impl Listing {
-    /// Reads the list of a sealed release; a missing one is nothing, and so is one that is not whole.
-    pub(in crate::release) fn load(file: &Path) -> Result<Option<Listing>, FileError> {
-        match fs::read(file) {
-            Ok(bytes) => Ok(decode(&bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).at("read", file),
+    /// Reads the list of a sealed release; one that is not whole is nothing.
+    pub(in crate::release) fn of_text(bytes: &[u8]) -> Option<Listing> {
+        let mut lines = bytes.strip_suffix(b"\n")?.split(|byte| *byte == b'\n');
+        let title = std::str::from_utf8(lines.next()?.strip_prefix(TITLE)?).ok()?;
+        let (holders, nodes) = title.split_once(' ')?;
+        let nodes: usize = nodes.parse().ok()?;
+        let mut listing = Listing::default();
+        listing.reserve(nodes.min(bytes.len() / SHORTEST), bytes.len() / 2);
+        for _ in 0..holders.parse::<usize>().ok()? {
+            let name = std::str::from_utf8(lines.next()?).ok()?;
+            listing.holders.push(name.to_owned());
         }
+        let mut open: Vec<usize> = Vec::new();
+        for line in lines {
+            let (node, path) = decode_line(line)?;
+            while let Some(folder) = open.last()
+                && !is_below(&path, listing.path(*folder))
+            {
+                listing.close(open.pop()?);
+            }
+            let at = listing.push(node, &path);
+            if node.kind == Kind::Folder {
+                open.push(at);
+            }
+        }
+        while let Some(folder) = open.pop() {
+            listing.close(folder);
+        }
+        (listing.nodes.len() == nodes && !listing.nodes.is_empty()).then_some(listing)
     }
 
     /// The list as text.
@@ -53,36 +71,6 @@ impl Listing {
         }
         bytes
     }
-}
-
-fn decode(bytes: &[u8]) -> Option<Listing> {
-    let mut lines = bytes.strip_suffix(b"\n")?.split(|byte| *byte == b'\n');
-    let title = std::str::from_utf8(lines.next()?.strip_prefix(TITLE)?).ok()?;
-    let (holders, nodes) = title.split_once(' ')?;
-    let nodes: usize = nodes.parse().ok()?;
-    let mut listing = Listing::default();
-    listing.reserve(nodes.min(bytes.len() / SHORTEST), bytes.len() / 2);
-    for _ in 0..holders.parse::<usize>().ok()? {
-        let name = std::str::from_utf8(lines.next()?).ok()?;
-        listing.holders.push(name.to_owned());
-    }
-    let mut open: Vec<usize> = Vec::new();
-    for line in lines {
-        let (node, path) = decode_line(line)?;
-        while let Some(folder) = open.last()
-            && !is_below(&path, listing.path(*folder))
-        {
-            listing.close(open.pop()?);
-        }
-        let at = listing.push(node, &path);
-        if node.kind == Kind::Folder {
-            open.push(at);
-        }
-    }
-    while let Some(folder) = open.pop() {
-        listing.close(folder);
-    }
-    (listing.nodes.len() == nodes && !listing.nodes.is_empty()).then_some(listing)
 }
 
 fn is_below(path: &[u8], folder: &[u8]) -> bool {
@@ -218,9 +206,9 @@ mod tests {
         listing.push(node(Kind::Link, 0o777), b"l");
         listing.close(0);
         let bytes = listing.text();
-        assert_eq!(decode(&bytes), Some(listing));
+        assert_eq!(Listing::of_text(&bytes), Some(listing));
         for length in 0..bytes.len() {
-            assert_eq!(decode(&bytes[..length]), None, "{length}");
+            assert_eq!(Listing::of_text(&bytes[..length]), None, "{length}");
         }
     }
 }
