@@ -52,12 +52,12 @@ async fn look(tools: &Tools, queue: &Queue, app: &App) -> Result<(), String> {
     Ok(())
 }
 
-/// Somebody chose a release: the tip that the environment's branch has now is not what they want, and no later look may put
+/// Somebody chose a release, or none: the tip that the environment's branch has now is not what they want, and no later look may put
 /// it in the place of what they chose. Says so when that tip was never deployed.
 pub async fn pass_over(
     tools: &Tools,
     env: &EnvId,
-    chosen: &CommitId,
+    chosen: Option<&CommitId>,
 ) -> Result<Option<String>, StoreError> {
     let Some((app, _)) = tools.environment(env) else {
         return Ok(None);
@@ -66,7 +66,7 @@ pub async fn pass_over(
     let Ok(Some((ref_name, tip))) = newest_tip(tools, app, env) else {
         return Ok(None);
     };
-    if &tip == chosen {
+    if Some(&tip) == chosen {
         return Ok(None);
     }
     let (id, passed, name) = (env.clone(), tip.clone(), ref_name.clone());

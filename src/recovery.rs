@@ -163,14 +163,18 @@ async fn clear(tools: &Tools, deployment: &Deployment) -> Result<(), String> {
         .standing(&env.id)
         .await
         .map_err(|e| e.to_string())?;
-    pipeline::reroute(tools, env).await.map_err(words)?;
+    pipeline::reroute(tools, env)
+        .await
+        .map_err(pipeline::Stop::cause)?;
     if standing.warm_until_ms.is_none() {
         let standby = standing.standby();
         pipeline::retire(tools, env, standby)
             .await
             .map_err(|e| e.to_string())?;
     }
-    pipeline::uphold(tools, env).await.map_err(words)?;
+    pipeline::uphold(tools, env)
+        .await
+        .map_err(pipeline::Stop::cause)?;
     Ok(())
 }
 
@@ -247,6 +251,7 @@ async fn retry(queue: &Queue, deployment: &Deployment) -> Result<(), String> {
 /// Brings every environment back to its committed release: after a reboot nothing of it runs. One environment that
 /// cannot be brought back does not keep the others down.
 async fn uphold_all(tools: &Tools) {
+    tell_of_the_unconfigured(tools).await;
     for env in tools.server.apps.values().flat_map(|app| &app.environments) {
         if let Err(error) = tools.slots(env).sweep() {
             tracing::warn!(env = %env.id, %error, "what an interrupted sealing left behind stays");
@@ -255,16 +260,21 @@ async fn uphold_all(tools: &Tools) {
             Ok(0) => {}
             Ok(started) => tracing::info!(env = %env.id, started, "brought back"),
             Err(stop) => {
-                tracing::error!(env = %env.id, cause = words(stop), "cannot be brought back")
+                tracing::error!(env = %env.id, cause = stop.cause(), "cannot be brought back")
             }
         }
     }
 }
 
-fn words(stop: pipeline::Stop) -> String {
-    match stop {
-        pipeline::Stop::Failed(trouble) => trouble.cause,
-        pipeline::Stop::Cancelled(why) => why,
+/// What left the configuration is not stopped: it may have been a slip of the pen.
+async fn tell_of_the_unconfigured(tools: &Tools) {
+    match tools.unconfigured().await {
+        Ok(left) => {
+            for env in left {
+                tracing::warn!(%env, "it is not in the configuration any more, but its release serves on: teal destroy {env} stops it");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "it cannot be seen what left the configuration"),
     }
 }
 

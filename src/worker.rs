@@ -1,6 +1,10 @@
 //! Takes deployments out of the queue: one at a time per environment, side by side across environments. Knows what
 //! runs, so it is also who cancels, and who retires the old color when its time is over.
 
+mod destroy;
+
+pub use destroy::TakenDown;
+
 use crate::config::Environment;
 use crate::domain::{Deployment, DeploymentId, EnvId, Kind, Mode, Origin, State};
 use crate::journal::JournalError;
@@ -13,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
@@ -25,6 +30,8 @@ pub struct Worker {
     tools: Arc<Tools>,
     queue: Queue,
     running: Arc<Mutex<HashMap<EnvId, Running>>>,
+    /// Told whenever nothing runs in an environment any more.
+    left: Arc<Notify>,
     preparing: Arc<Mutex<HashMap<EnvId, Preparing>>>,
     warm: Arc<Mutex<HashMap<EnvId, Warm>>>,
 }
@@ -48,6 +55,16 @@ struct Running {
     cancel: Cancel,
 }
 
+impl Running {
+    /// No deployment runs, and none may begin.
+    fn nobody() -> Running {
+        Running {
+            id: 0,
+            cancel: Cancel::default(),
+        }
+    }
+}
+
 /// Why a deployment was not cancelled or a rollback not begun.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
@@ -60,6 +77,9 @@ pub enum WorkerError {
     /// No release that served before is left.
     #[error("{0} has no earlier release that served: there is nothing to go back to")]
     NoWayBack(EnvId),
+    /// An environment could not be taken down to its end.
+    #[error("it is not wholly destroyed: {0}")]
+    Unfinished(String),
     /// The journal refused.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -72,6 +92,7 @@ impl Worker {
             tools,
             queue,
             running: Arc::default(),
+            left: Arc::default(),
             preparing: Arc::default(),
             warm: Arc::default(),
         }
@@ -141,10 +162,16 @@ impl Worker {
             worker.stop_preparing(&env).await;
             worker.see_through(id, cancel, resume).await;
             worker.prepare(&env);
-            worker.running().remove(&env);
-            worker.queue.nudge();
+            worker.leave(&env);
         };
         tokio::spawn(work.instrument(about));
+    }
+
+    /// Says that nothing runs in the environment any more.
+    fn leave(&self, env: &EnvId) {
+        self.running().remove(env);
+        self.left.notify_waiters();
+        self.queue.nudge();
     }
 
     /// Makes ready what the next deployment will need, until that begins.
@@ -233,19 +260,14 @@ impl Worker {
     /// Draining takes its time, so it has a task of its own. No deployment of the environment begins meanwhile: it would
     /// start its service under the name that is being stopped.
     fn begin_to_retire(&self, env: &Environment) {
-        let nobody = Running {
-            id: 0,
-            cancel: Cancel::default(),
-        };
-        self.running().insert(env.id.clone(), nobody);
+        self.running().insert(env.id.clone(), Running::nobody());
         let (worker, env) = (self.clone(), env.clone());
         tokio::spawn(async move {
             if let Err(error) = worker.retire(&env).await {
                 tracing::error!(env = %env.id, error, "the old color cannot be retired");
                 tokio::time::sleep(AGAIN).await;
             }
-            worker.running().remove(&env.id);
-            worker.queue.nudge();
+            worker.leave(&env.id);
         });
     }
 

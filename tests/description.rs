@@ -41,6 +41,7 @@ fn body(path: &str) -> String {
     let more = match path {
         "/maintenance" => json!({ "on": false }),
         "/variables" => json!({ "changes": { "COLOUR": "teal" } }),
+        "/destroy" => json!({ "env": "old", "yes": true }),
         "/freeze" => json!({ "lift": true }),
         "/promote" => json!({ "from": "production", "to": "staging" }),
         _ => json!({}),
@@ -67,6 +68,7 @@ fn every_answer_is_as_it_is_described() {
     let teal = Teal::plan()
         .environment("shop", "production", "")
         .environment("shop", "staging", "branch = \"develop\"")
+        .environment("shop", "old", "branch = \"old\"")
         .start();
     let app = teal.client("shop");
     app.git().push(["production", "main"]).ok();
@@ -159,6 +161,7 @@ fn who_may_look_changes_nothing() {
     let teal = Teal::plan()
         .environment("shop", "production", "")
         .environment("shop", "staging", "branch = \"develop\"")
+        .environment("shop", "old", "branch = \"old\"")
         .start();
     let app = teal.client("shop");
     app.git().push(["production", "main"]).ok();

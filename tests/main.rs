@@ -23,6 +23,7 @@ mod crowds;
 mod dashboard;
 mod database;
 mod description;
+mod destroy;
 mod doctor;
 mod freeze;
 mod full_disk;

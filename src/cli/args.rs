@@ -72,6 +72,8 @@ pub(super) enum Command {
     Maintenance(Maintenance),
     /// Make pushes to an environment wait, or let them go on
     Freeze(Freeze),
+    /// Take an environment down: stop it, and remove its releases, backups and settings
+    Destroy(Destroy),
     /// The ssh keys that may push to an app or environment, and do nothing else
     Key(Keys),
     /// Who is told how deployments go
@@ -341,6 +343,16 @@ pub(super) struct Maintenance {
     /// The environment: `production`, or `app/production`
     #[arg(add = ArgValueCompleter::new(environments))]
     pub env: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Destroy {
+    /// The environment: `production`, or `app/production`
+    #[arg(add = ArgValueCompleter::new(environments))]
+    pub env: String,
+    /// Do it; without this, say what would be lost
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]

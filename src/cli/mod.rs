@@ -26,6 +26,7 @@ mod backups;
 mod cancel;
 mod completions;
 mod deploy;
+mod destroy;
 mod doctor;
 mod env;
 mod freeze;
@@ -141,6 +142,7 @@ async fn ask(cli: &Cli, client: &Client, screen: &mut Screen) -> Result<Code, Cl
         Command::Maintenance(args) => {
             maintenance::run(client, which(&args.env), args.state, screen).await
         }
+        Command::Destroy(args) => destroy::run(client, which(&args.env), args, screen).await,
         Command::Freeze(args) => freeze::run(client, which(&args.env), args, screen).await,
         Command::Notify(args) => notify::run(client, &args.command, screen).await,
         Command::User { command } => user::run(client, command, screen).await,

@@ -6,7 +6,7 @@ use super::client::{Client, named};
 use super::failure::{CliError, Code};
 use super::screen::Screen;
 use super::table::{Table, cell, plain};
-use crate::domain::{Color, Deployment, State};
+use crate::domain::{Color, Deployment, EnvId, State};
 use crate::report::{Line, Tone, ago, one_line, span, waits_for_ci, what};
 use crate::system::clock;
 use crate::web::types::{Builds, EnvironmentStatus, SlotStatus, Status, UntoldTarget, Which};
@@ -23,11 +23,10 @@ pub(super) async fn run(
     }
     let seen = status.environments;
     let now = clock::now_ms();
-    if seen.is_empty() {
-        screen.say("no environments are configured");
-        return Ok(Code::Done);
+    match seen.is_empty() {
+        true => screen.say("no environments are configured"),
+        false => screen.table(&table(&seen, &status.builds, now)),
     }
-    screen.table(&table(&seen, &status.builds, now));
     if let ([seen], false) = (seen.as_slice(), which.env.is_empty()) {
         for line in detail::lines(seen, now) {
             screen.line(&line);
@@ -36,6 +35,7 @@ pub(super) async fn run(
     for line in warnings(&seen)
         .into_iter()
         .chain(untold(&status.untold, now))
+        .chain(status.unconfigured.iter().map(unconfigured))
     {
         screen.line(&line);
     }
@@ -44,6 +44,16 @@ pub(super) async fn run(
         screen.line(&cell(Tone::Quiet, text));
     }
     Ok(Code::Done)
+}
+
+/// An environment that serves although nobody says any more that it should.
+fn unconfigured(env: &EnvId) -> Line {
+    cell(
+        Tone::Bad,
+        format!(
+            "{env} is not in the configuration any more and serves on: teal destroy {env} stops it"
+        ),
+    )
 }
 
 fn table(seen: &[EnvironmentStatus], builds: &Builds, now_ms: i64) -> Table {

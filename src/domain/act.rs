@@ -26,6 +26,8 @@ pub enum Act {
     Approve,
     /// Hold deployments back, or let them go on.
     Freeze,
+    /// Take the environment down, with everything that was made for it.
+    Destroy,
 }
 
 impl Act {
@@ -42,6 +44,7 @@ impl Act {
             Act::Maintenance => "maintenance",
             Act::Approve => "approve",
             Act::Freeze => "freeze",
+            Act::Destroy => "destroy",
         }
     }
 
@@ -58,6 +61,7 @@ impl Act {
             Act::Maintenance => format!("change the maintenance page of {env}"),
             Act::Approve => format!("approve deployments to {env}"),
             Act::Freeze => format!("freeze {env}"),
+            Act::Destroy => format!("destroy {env}"),
         }
     }
 }

@@ -80,7 +80,7 @@ async fn pass_over(
     chosen: &CommitId,
 ) -> Result<(), JournalError> {
     let tools = worker.tools();
-    match reconcile::pass_over(tools, env, chosen).await? {
+    match reconcile::pass_over(tools, env, Some(chosen)).await? {
         Some(note) => tools.journal.note(id, note).await,
         None => Ok(()),
     }

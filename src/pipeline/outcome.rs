@@ -30,6 +30,16 @@ pub enum Stop {
     Cancelled(String),
 }
 
+impl Stop {
+    /// What ended it, in one sentence.
+    pub fn cause(self) -> String {
+        match self {
+            Stop::Failed(trouble) => trouble.cause,
+            Stop::Cancelled(why) => why,
+        }
+    }
+}
+
 /// What went wrong in a step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trouble {

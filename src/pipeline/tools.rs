@@ -6,6 +6,7 @@ use crate::domain::{AppName, CommitId, DeploymentId, EnvId};
 use crate::journal::Journal;
 use crate::release::{Shelf, Slots, Variables};
 use crate::service::Services;
+use crate::store::{StoreError, environments};
 use crate::system::git::{GitError, Repo};
 use crate::traffic::Traffic;
 use std::collections::BTreeMap;
@@ -42,6 +43,13 @@ impl Tools {
         let app = self.server.apps.get(&id.app)?;
         let environment = app.environments.iter().find(|env| &env.id == id)?;
         Some((app, environment))
+    }
+
+    /// The environments that something was deployed to and that are no longer configured.
+    pub async fn unconfigured(&self) -> Result<Vec<EnvId>, StoreError> {
+        let mut known = self.journal.store().read(environments::serving).await?;
+        known.retain(|env| self.environment(env).is_none());
+        Ok(known)
     }
 
     /// The app's bare repository.

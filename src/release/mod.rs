@@ -21,5 +21,5 @@ pub use checkout::{CheckedOut, CheckoutError, begin_empty, checkout, forget};
 pub use links::{LinkError, Linked, link_shared};
 pub use outputs::clear_outputs;
 pub use ownership::{give_shared, give_slot};
-pub use slot::{SlotError, Slots};
+pub use slot::{Destroyed, SlotError, Slots};
 pub use variables::{Variables, VariablesError, Version};

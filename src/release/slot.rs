@@ -37,6 +37,15 @@ pub struct Slots {
     meta: PathBuf,
 }
 
+/// What became of an environment's folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Destroyed {
+    /// What Teal had made, and removed.
+    pub removed: Vec<PathBuf>,
+    /// What it left alone.
+    pub kept: Vec<PathBuf>,
+}
+
 impl Slots {
     /// The slots below `root`. What Teal remembers about them is kept in `meta`, outside of them.
     pub fn new(root: impl Into<PathBuf>, meta: impl Into<PathBuf>) -> Slots {
@@ -181,6 +190,34 @@ impl Slots {
     pub fn clear(&self, color: Color) -> Result<(), SlotError> {
         forget(&self.index(color))?;
         Ok(Folder::open(&self.slot(color))?.empty()?)
+    }
+
+    /// Removes what Teal made: the slots, the sealed releases and what it remembers of them. What is shared stays, and so
+    /// does whatever else is in the environment's folder.
+    pub fn destroy(&self) -> Result<Destroyed, FileError> {
+        if let Some(parent) = self.meta.parent().filter(|parent| parent.exists())
+            && let Some(name) = self.meta.file_name()
+        {
+            Folder::open(parent)?.remove(name)?;
+        }
+        let mut destroyed = Destroyed::default();
+        if !self.root.exists() {
+            return Ok(destroyed);
+        }
+        let folder = Folder::open(&self.root)?;
+        for name in ["current", "releases", ".backups", ".home"] {
+            if folder.remove(OsStr::new(name))? {
+                destroyed.removed.push(self.root.join(name));
+            }
+        }
+        folder.sync()?;
+        let left = folder.entries()?;
+        destroyed.kept = left
+            .into_iter()
+            .map(|one| self.root.join(one.name))
+            .collect();
+        destroyed.kept.sort();
+        Ok(destroyed)
     }
 
     /// The commit that the slot was built from, as its `.build-hash` says.

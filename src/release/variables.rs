@@ -99,6 +99,16 @@ impl Variables {
         Ok(version)
     }
 
+    /// Removes all versions.
+    pub fn forget(&self) -> Result<(), FileError> {
+        match std::fs::remove_dir_all(&self.dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).at("remove", &self.dir)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Makes an existing version the wanted one: what a rollback does.
     pub fn want(&self, digest: &str) -> Result<(), VariablesError> {
         files::create_dir(&self.dir, 0o700)?;

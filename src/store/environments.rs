@@ -93,6 +93,22 @@ pub fn put(connection: &Connection, env: &EnvId, standing: &Standing) -> Result<
     Ok(())
 }
 
+/// The environments in which something serves.
+pub fn serving(connection: &Connection) -> Result<Vec<EnvId>, StoreError> {
+    let mut found = connection
+        .prepare_cached("SELECT env FROM environments WHERE active IS NOT NULL ORDER BY env")?;
+    let names = found.query_map([], |row| row.get::<_, String>(0))?;
+    names.map(|name| parse(&name?)).collect()
+}
+
+/// Forgets the environment: nothing is committed about it.
+pub fn forget(connection: &Connection, env: &EnvId) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM environments WHERE env = ?1")?
+        .execute([env.to_string()])?;
+    Ok(())
+}
+
 /// Changes what is committed about the environment, and gives the new standing back.
 pub fn change(
     connection: &Connection,

@@ -78,3 +78,11 @@ pub fn after(
         )?
         .query_row(params![scope, step.as_str(), deployment], |row| row.get(0))?)
 }
+
+/// Forgets every success that counts for this alone.
+pub fn forget(connection: &Connection, scope: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM keys WHERE scope = ?1")?
+        .execute([scope])?;
+    Ok(())
+}

@@ -87,6 +87,7 @@ impl From<WorkerError> for Refusal {
             WorkerError::NoWayBack(_) => {
                 "teal history lists the deployments; teal deploy <env> --ref <commit> brings an older one back"
             }
+            WorkerError::Unfinished(_) => "type the command again: it goes on where it stopped",
             WorkerError::Journal(_) => "",
         };
         match error {

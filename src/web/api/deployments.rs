@@ -64,7 +64,7 @@ pub(in crate::web) async fn deploy_ref(
         now: request.now,
     };
     let passed = match request.ref_name {
-        Some(_) => reconcile::pass_over(tools, &wish.env, &wish.commit)
+        Some(_) => reconcile::pass_over(tools, &wish.env, Some(&wish.commit))
             .await
             .map_err(Refusal::internal)?,
         None => None,

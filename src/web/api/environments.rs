@@ -48,7 +48,7 @@ pub(in crate::web) async fn roll_back(
         .await?;
     permit.made(queued.id).await;
     let chosen = worker.tools().journal.deployment(queued.id).await?.commit;
-    let passed = reconcile::pass_over(worker.tools(), env, &chosen).await;
+    let passed = reconcile::pass_over(worker.tools(), env, Some(&chosen)).await;
     passed.map_err(Refusal::internal)?;
     Ok(begun(worker.tools(), queued))
 }

@@ -6,6 +6,7 @@ mod audit;
 mod backups;
 mod deployments;
 mod description;
+mod destroy;
 mod doctor;
 mod environments;
 mod freezes;
@@ -78,6 +79,7 @@ fn shared() -> Router<Worker> {
         .route("/rollback", post(environments::rollback))
         .route("/promote", post(promote::promote))
         .route("/restart", post(environments::restart))
+        .route("/destroy", post(destroy::destroy))
         .route("/maintenance", post(environments::maintenance))
         .route("/freeze", post(freezes::freeze))
         .route("/backups", get(backups::list))

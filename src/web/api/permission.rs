@@ -55,7 +55,7 @@ pub(super) async fn only_owner(
 pub(super) fn lacking(peer: &Peer, actor: &Actor, act: Act, env: &EnvId) -> Option<AccessError> {
     let user = peer.user.as_ref()?;
     let role = match act {
-        Act::Settings | Act::Secrets | Act::Run => Role::Admin,
+        Act::Settings | Act::Secrets | Act::Run | Act::Destroy => Role::Admin,
         Act::Approve => Role::Approve,
         Act::Deploy
         | Act::Rollback

@@ -46,7 +46,7 @@ pub(super) async fn promote(
         retry_of: None,
         now: request.now,
     };
-    let passed = reconcile::pass_over(tools, &to, &wish.commit)
+    let passed = reconcile::pass_over(tools, &to, Some(&wish.commit))
         .await
         .map_err(Refusal::internal)?;
     let queued = worker.queue().ask(wish).await?;

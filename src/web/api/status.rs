@@ -32,6 +32,9 @@ pub(super) async fn status(
     status
         .environments
         .retain(|one| need(&peer, &one.env, Role::Look).is_ok());
+    status
+        .unconfigured
+        .retain(|env| need(&peer, env, Role::Look).is_ok());
     let visible = |one: &Builder| need(&peer, &one.env, Role::Look).is_ok();
     status.builds.building.retain(visible);
     status.builds.waiting.retain(visible);
@@ -51,6 +54,7 @@ pub(in crate::web) async fn gather(tools: &Tools, only: Option<&EnvId>) -> Resul
         .map_err(Refusal::internal)?;
     Ok(Status {
         untold: untold.into_iter().map(shown).collect(),
+        unconfigured: tools.unconfigured().await.map_err(Refusal::internal)?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         lock: Holder::of(&tools.server.state_dir.join(lock::SERVER)),

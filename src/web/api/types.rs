@@ -7,6 +7,7 @@ use crate::system::lock::Holder;
 use crate::traffic::Measure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Which environment is meant: `production`, or `arq/production`, or `production` with an app.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -65,6 +66,32 @@ pub struct RollbackRequest {
     /// Whether to go back although the database was migrated since.
     #[serde(default)]
     pub yes: bool,
+}
+
+/// `POST /api/v1/destroy`: take the environment down.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct DestroyRequest {
+    /// Which.
+    #[serde(flatten)]
+    pub which: Which,
+    /// Whether that is really meant.
+    #[serde(default)]
+    pub yes: bool,
+}
+
+/// What was taken down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DestroyedShown {
+    /// Which environment.
+    pub env: EnvId,
+    /// Whether the configuration still has it: then the next push deploys it anew.
+    pub configured: bool,
+    /// The processes that were stopped, and how each ended.
+    pub stopped: Vec<String>,
+    /// What was removed.
+    pub removed: Vec<PathBuf>,
+    /// What stays in its folder.
+    pub kept: Vec<PathBuf>,
 }
 
 /// `POST /api/v1/promote`: deploy what one environment serves to another one of the same app.
@@ -188,6 +215,9 @@ pub struct Status {
     /// Who could not be told something; those who are told are not listed.
     #[serde(default)]
     pub untold: Vec<UntoldTarget>,
+    /// Environments that left the configuration and serve on.
+    #[serde(default)]
+    pub unconfigured: Vec<EnvId>,
 }
 
 /// The builds of [`Status`], over all environments.

@@ -59,6 +59,7 @@ fn status() -> Status {
             given_up: Vec::new(),
             gave_up_because: None,
         }],
+        unconfigured: Vec::new(),
     }
 }
 
