@@ -136,3 +136,32 @@ fn values_that_were_set_outlive_a_power_cut() {
         consistent(&world.teal, kind);
     }
 }
+
+#[test]
+fn a_disk_that_can_only_be_read_any_more_takes_nothing_from_what_serves() {
+    let Some(mut world) = World::new("ext4") else {
+        return;
+    };
+    world.teal.serve();
+    let visitors = world.teal.load(HOST);
+    if !world.disk.breaks(&world.teal.sandbox) {
+        eprintln!("skipped: this kernel breaks no file system on demand");
+        return;
+    }
+    let pushed = world.app.git().push(["production", "main"]);
+    assert_ne!(pushed.code, 0, "{}", pushed.stderr);
+    let asked = world.teal.cli(["rollback", "production"]);
+    assert!(asked.stderr.contains("can only be read"), "{asked:?}");
+    assert!(world.teal.cli(["status"]).ok().contains("live"));
+    world.teal.stop(Signal::SIGKILL);
+    world.teal.spawn_serve(&[]);
+    wait_until(LONG, "the server says why it cannot start", || {
+        world.teal.server().ended().is_some()
+    });
+    let log = world.teal.log();
+    assert!(log.contains("serve.lock: Read-only file system"), "{log}");
+    visitors.wait_for_more(50);
+    let seen = visitors.stop();
+    assert_eq!(seen.failures(), 0, "{seen:?}");
+    world.comes_back("after the disk was mended", &pushed.stderr);
+}

@@ -54,6 +54,11 @@ pub enum StoreError {
     /// A statement failed.
     #[error("the database refused: {0}")]
     Sql(Arc<rusqlite::Error>),
+    /// The disk under the database fails.
+    #[error(
+        "the disk under the database failed, or can only be read any more ({0}): dmesg says why; mend it, then restart the server"
+    )]
+    Disk(Arc<rusqlite::Error>),
     /// A row holds what this Teal cannot read.
     #[error("the database holds something unreadable: {0}")]
     Content(String),
@@ -74,7 +79,12 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        StoreError::Sql(Arc::new(error))
+        use rusqlite::ErrorCode::{CannotOpen, ReadOnly, SystemIoFailure};
+        let fails = [CannotOpen, ReadOnly, SystemIoFailure].map(Some);
+        match fails.contains(&error.sqlite_error_code()) {
+            true => StoreError::Disk(Arc::new(error)),
+            false => StoreError::Sql(Arc::new(error)),
+        }
     }
 }
 

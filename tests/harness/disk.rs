@@ -14,7 +14,10 @@ pub struct Disk {
 /// Nothing may reach the disk early that nobody has synced: long intervals between the file system's own commits, and no
 /// help for programs that forget to sync.
 const OPTIONS: [(&str, &str); 2] = [
-    ("ext4", "loop,commit=900,data=writeback,noauto_da_alloc"),
+    (
+        "ext4",
+        "loop,commit=900,data=writeback,noauto_da_alloc,errors=remount-ro",
+    ),
     ("btrfs", "loop,commit=300"),
 ];
 
@@ -65,6 +68,15 @@ impl Disk {
                 .arg(sandbox.join("disk")),
         )
         .ok();
+    }
+
+    /// Makes the file system find itself broken, so that it can only be read from now on. False where that cannot be done.
+    pub fn breaks(&self, sandbox: &Sandbox) -> bool {
+        let place = sandbox.join("disk").display().to_string();
+        let source = Outcome::of(Command::new("findmnt").args(["-nro", "SOURCE", &place])).ok();
+        let device = source.trim().trim_start_matches("/dev/");
+        let trigger = format!("/sys/fs/{}/{device}/trigger_fs_error", self.kind);
+        std::fs::write(trigger, "1").is_ok()
     }
 
     /// Cuts the power: whatever runs in the sandbox is gone, and the disk holds what had reached it.
