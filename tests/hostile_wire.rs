@@ -176,6 +176,32 @@ fn bodies_without_end_and_peers_without_haste() {
     drop(slow);
 }
 
+/// Everybody comes from one address here, as behind a proxy.
+#[test]
+fn half_open_connections_keep_no_delivery_out() {
+    let (teal, _forge, _app, commit) = hooked();
+    let mut held = Vec::new();
+    for round in 0..10 {
+        for n in 0..50 {
+            let mut stream = TcpStream::connect(teal.listen()).unwrap();
+            let begun: &[u8] = match n % 5 {
+                0 => b"POST /hooks/shop HTTP/1.1\r\nHost: teal\r\nContent-Length: 1000\r\n\r\n{",
+                1 => b"",
+                _ => b"POST /hooks/shop HTTP/1.1\r\nHost: te",
+            };
+            let _ = stream.write_all(begun);
+            held.push(stream);
+        }
+        let delivery = Delivery::push(Sender::GitHub, "blue/shop", "refs/heads/main", &commit);
+        let began = std::time::Instant::now();
+        let told = delivery.send(teal.listen(), "shop");
+        assert_eq!(told.status, 202, "{round}: {}", told.body);
+        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+        assert_eq!(get(teal.listen(), "teal", "/healthz").unwrap().status, 200);
+    }
+    teal.wait_for_states(&["live"]);
+}
+
 #[test]
 fn only_the_configured_remote_is_spoken_to() {
     let (teal, _forge, _app, commit) = hooked();

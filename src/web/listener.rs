@@ -1,19 +1,26 @@
 //! How connections are taken, on every socket of the server's: so many at a time from one peer, so many in all, a head of
-//! limited size within a deadline, and an end for whoever takes no answer. A peer that is stuck costs the others nothing.
+//! limited size within a deadline, and an end for whoever takes no answer. A peer that is stuck costs the others nothing,
+//! not even those who come from the same address, as everybody does behind a proxy: when there is no more room, whoever
+//! has asked nothing yet makes room.
 
 use super::Peer;
 use crate::system::clock::Seldom;
+use crate::system::seats::{Asking, Seat, Seats, Sending};
 use axum::Router;
+use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Extension};
+use axum::response::Response;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use nix::libc;
-use std::collections::HashMap;
+use std::convert::Infallible;
 use std::hash::Hash;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
@@ -54,13 +61,13 @@ pub struct Remote(pub IpAddr);
 
 /// Answers on a TCP address for ever.
 pub async fn serve_tcp(listener: TcpListener, app: Router, limits: Limits) {
-    let seats = Seats::new(limits);
+    let seats = Seats::new(limits.connections, limits.per_peer);
     let mut seldom = Seldom::default();
     loop {
         let Some((stream, from)) = taken(listener.accept().await, &mut seldom).await else {
             continue;
         };
-        let Some(seat) = seats.take(from.ip()) else {
+        let Some(seat) = seats.take(from.ip()).await else {
             turn_away(stream).await;
             continue;
         };
@@ -75,14 +82,14 @@ pub async fn serve_tcp(listener: TcpListener, app: Router, limits: Limits) {
 
 /// Answers on a socket of this machine for ever.
 pub async fn serve_unix(listener: UnixListener, app: Router, limits: Limits) {
-    let seats = Seats::new(limits);
+    let seats = Seats::new(limits.connections, limits.per_peer);
     let mut seldom = Seldom::default();
     loop {
         let Some((stream, _)) = taken(listener.accept().await, &mut seldom).await else {
             continue;
         };
         let peer = Peer::of(&stream);
-        let Some(seat) = seats.take(peer.uid) else {
+        let Some(seat) = seats.take(peer.uid).await else {
             turn_away(stream).await;
             continue;
         };
@@ -137,11 +144,10 @@ async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
 fn answer<S, K>(stream: S, app: Router, limits: Limits, seat: Seat<K>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    K: Eq + Hash + Clone + Send + 'static,
+    K: Eq + Hash + Clone + Send + Sync + 'static,
 {
-    let service = TowerToHyperService::new(app);
     tokio::spawn(async move {
-        let _seat = seat;
+        let service = service_fn(|request| respond(&app, &seat, request));
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.head)
@@ -149,74 +155,45 @@ where
         let connection = http
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
-        // Whoever breaks the protocol or goes away has had their answer.
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection ended badly");
+        tokio::select! {
+            // Whoever breaks the protocol or goes away has had their answer.
+            ended = connection => if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended badly");
+            },
+            () = seat.told_to_leave() => tracing::debug!("a connection made room for another"),
         }
     });
 }
 
-/// The room there is, and who sits in it.
-struct Seats<K> {
-    limits: Limits,
-    taken: Arc<Mutex<Taken<K>>>,
+/// The answer to a request. Its connection stays until all of it is sent; while the request's own body has not come, it
+/// may still have to make room.
+async fn respond<K: Eq + Hash + Clone>(
+    app: &Router,
+    seat: &Seat<K>,
+    request: http::Request<Incoming>,
+) -> Result<Response, Infallible> {
+    let Some(asking) = seat.ask() else {
+        // The connection is being closed: there is nobody to answer.
+        return std::future::pending().await;
+    };
+    let sending = (!request.body().is_end_stream()).then(|| asking.sending());
+    let request = request.map(|body| Body::new(body.map_frame(during::<Sending, _>(sending))));
+    let response = TowerToHyperService::new(app.clone()).call(request).await?;
+    Ok(response.map(|body| Body::new(body.map_frame(during::<Asking, _>(Some(asking))))))
 }
 
-struct Taken<K> {
-    all: usize,
-    by: HashMap<K, usize>,
-}
-
-impl<K: Eq + Hash + Clone> Seats<K> {
-    fn new(limits: Limits) -> Seats<K> {
-        let nobody = Taken {
-            all: 0,
-            by: HashMap::new(),
-        };
-        Seats {
-            limits,
-            taken: Arc::new(Mutex::new(nobody)),
-        }
-    }
-
-    /// A seat for one more connection of this peer, while there is one.
-    fn take(&self, peer: K) -> Option<Seat<K>> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = taken.by.get(&peer).copied().unwrap_or(0);
-        if own >= self.limits.per_peer || taken.all >= self.limits.connections {
-            return None;
-        }
-        taken.all += 1;
-        taken.by.insert(peer.clone(), own + 1);
-        Some(Seat {
-            taken: Arc::clone(&self.taken),
-            peer,
-        })
-    }
-}
-
-/// One connection's seat; free again when it is dropped.
-struct Seat<K: Eq + Hash> {
-    taken: Arc<Mutex<Taken<K>>>,
-    peer: K,
-}
-
-impl<K: Eq + Hash> Drop for Seat<K> {
-    fn drop(&mut self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.all = taken.all.saturating_sub(1);
-        if let Some(own) = taken.by.get_mut(&self.peer) {
-            *own -= 1;
-            if *own == 0 {
-                taken.by.remove(&self.peer);
-            }
-        }
+/// Holds this for as long as a body is kept.
+fn during<T, F>(held: Option<T>) -> impl FnMut(F) -> F {
+    move |frame| {
+        let _ = &held;
+        frame
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::routing::get;
     use tokio::io::AsyncReadExt;
     use tokio::net::TcpSocket;
 
@@ -227,11 +204,34 @@ mod tests {
         silence: Duration::from_secs(1),
     };
 
-    async fn server() -> SocketAddr {
+    const LONG: Limits = Limits {
+        head: Duration::from_secs(60),
+        ..QUICK
+    };
+
+    const UPLOAD: &[u8] = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{";
+
+    /// An answer that begins and does not end.
+    async fn slow() -> Body {
+        let (mut sender, body) = http_body_util::channel::Channel::<bytes::Bytes>::new(1);
+        let _ = sender.send_data("begun".into()).await;
+        tokio::spawn(async move {
+            std::future::pending::<()>().await;
+            drop(sender);
+        });
+        Body::new(body.map_err(|never| match never {}).map_frame(|f| f))
+    }
+
+    async fn server(limits: Limits) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = Router::new().route("/", axum::routing::get(|| async { "here" }));
-        tokio::spawn(serve_tcp(listener, app, QUICK));
+        let app = Router::new()
+            .route(
+                "/",
+                get(|| async { "here" }).post(|_: String| async { "there" }),
+            )
+            .route("/slow", get(slow));
+        tokio::spawn(serve_tcp(listener, app, limits));
         address
     }
 
@@ -252,7 +252,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_head_that_never_ends_is_given_up() {
-        let to = server().await;
+        let to = server(QUICK).await;
         let mut slow = from("127.0.0.1", to).await;
         slow.write_all(b"GET / HTTP/1.1\r\nX: ").await.unwrap();
         let answer = said(slow).await;
@@ -261,32 +261,56 @@ mod tests {
         assert_eq!(said(from("127.0.0.1", to).await).await, "");
     }
 
-    #[tokio::test]
-    async fn one_peer_that_takes_all_its_seats_keeps_nobody_else_out() {
-        let to = server().await;
+    /// Takes a peer's three seats with connections that send only this.
+    async fn stuck(to: SocketAddr, begun: &[u8]) -> Vec<TcpStream> {
         let mut stuck = Vec::new();
         for _ in 0..3 {
             let mut one = from("127.0.0.1", to).await;
-            one.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+            one.write_all(begun).await.unwrap();
             stuck.push(one);
         }
-        let full = said(from("127.0.0.1", to).await).await;
-        assert!(full.starts_with("HTTP/1.1 503"), "{full}");
-        let mut other = from("127.0.0.2", to).await;
+        stuck
+    }
+
+    async fn asks(peer: &str, to: SocketAddr) -> String {
+        let mut other = from(peer, to).await;
         other.write_all(ASK).await.unwrap();
-        assert!(said(other).await.ends_with("here"));
-        // When they are given up, their seats are free again.
-        for one in stuck {
-            said(one).await;
+        said(other).await
+    }
+
+    #[tokio::test]
+    async fn one_peer_that_takes_all_its_seats_keeps_nobody_out() {
+        let to = server(LONG).await;
+        for begun in [&b"GET / HTTP/1.1\r\n"[..], b"", UPLOAD] {
+            let stuck = stuck(to, begun).await;
+            for peer in ["127.0.0.1", "127.0.0.2", "127.0.0.1"] {
+                let answer = asks(peer, to).await;
+                assert!(answer.ends_with("here"), "{answer}");
+            }
+            drop(stuck);
         }
-        let mut again = from("127.0.0.1", to).await;
-        again.write_all(ASK).await.unwrap();
-        assert!(said(again).await.ends_with("here"));
+    }
+
+    #[tokio::test]
+    async fn whoever_is_being_answered_keeps_the_seat() {
+        let to = server(LONG).await;
+        let served = stuck(
+            to,
+            b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        )
+        .await;
+        for one in &served {
+            one.readable().await.unwrap();
+        }
+        let full = asks("127.0.0.1", to).await;
+        assert!(full.starts_with("HTTP/1.1 503"), "{full}");
+        assert!(asks("127.0.0.2", to).await.ends_with("here"));
+        drop(served);
     }
 
     #[tokio::test]
     async fn a_head_of_any_size_is_not_kept() {
-        let to = server().await;
+        let to = server(QUICK).await;
         let mut long = from("127.0.0.1", to).await;
         let _ = long.write_all(b"GET / HTTP/1.1\r\n").await;
         let line = format!("X: {}\r\n", "x".repeat(HEAD));
