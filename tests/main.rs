@@ -28,6 +28,7 @@ mod doctor;
 mod freeze;
 mod full_disk;
 mod gate;
+mod half_open;
 mod health;
 mod histories;
 mod hook;

@@ -1,12 +1,15 @@
 //! What one client's connection is doing, known to all who serve it. One thread serves a connection; the counters are
 //! atomic only because tasks may not say so.
 
+use crate::system::seats::{Asking, Seat};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// The state of one connection.
 #[derive(Debug, Default)]
 pub struct Activity {
+    /// Its place among the connections of the process, where they are counted.
+    seat: Option<Seat<()>>,
     begun: AtomicU64,
     ended: AtomicU64,
     inside: AtomicBool,
@@ -16,13 +19,39 @@ pub struct Activity {
 
 /// A request that is not over: its answer is being waited for or sent.
 #[derive(Debug)]
-pub struct Open(Arc<Activity>);
+pub struct Open {
+    activity: Arc<Activity>,
+    _asking: Option<Asking>,
+}
 
 impl Activity {
-    /// A request begins.
-    pub fn begin(self: &Arc<Self>) -> Open {
+    /// Of a connection in this seat.
+    pub fn of(seat: Seat<()>) -> Activity {
+        Activity {
+            seat: Some(seat),
+            ..Activity::default()
+        }
+    }
+
+    /// A request begins; nothing when the connection has to make room for another.
+    pub fn begin(self: &Arc<Self>) -> Option<Open> {
+        let asking = match &self.seat {
+            Some(seat) => Some(seat.ask()?),
+            None => None,
+        };
         self.begun.fetch_add(1, Relaxed);
-        Open(self.clone())
+        Some(Open {
+            activity: self.clone(),
+            _asking: asking,
+        })
+    }
+
+    /// Ends when the connection has to make room for another, which it never has to during a request.
+    pub async fn told_to_leave(&self) {
+        match &self.seat {
+            Some(seat) => seat.told_to_leave().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// How many requests have begun.
@@ -64,7 +93,7 @@ impl Activity {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Relaxed);
+        self.activity.ended.fetch_add(1, Relaxed);
     }
 }
 
@@ -76,7 +105,7 @@ mod tests {
     fn a_connection_rests_when_nothing_is_open_half_read_or_half_written() {
         let activity = Arc::new(Activity::default());
         assert!(activity.is_at_rest());
-        let open = activity.begin();
+        let open = activity.begin().unwrap();
         assert!(!activity.is_at_rest() && !activity.is_idle());
         drop(open);
         assert!(activity.is_at_rest());

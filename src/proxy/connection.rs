@@ -11,6 +11,7 @@ use super::pages::Page;
 use super::shared::Phase;
 use super::tls;
 use super::worker::Worker;
+use crate::system::seats::Seat;
 use bytes::Bytes;
 use http::{Request, Response, Version};
 use hyper::service::service_fn;
@@ -21,6 +22,7 @@ use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -38,6 +40,8 @@ pub struct Incoming {
     pub peer: SocketAddr,
     /// Whether it came to an address where TLS is spoken.
     pub tls: bool,
+    /// Its place among the others.
+    pub seat: Seat<()>,
 }
 
 /// Serves the connection until either side ends it.
@@ -53,13 +57,20 @@ pub async fn serve(worker: Arc<Worker>, incoming: Incoming) {
     let connection = Arc::new(Connection {
         worker,
         peer: Peer::new(address, scheme, trusted),
-        activity: Arc::default(),
+        activity: Arc::new(Activity::of(incoming.seat)),
         interim: Arc::default(),
     });
-    match incoming.tls {
-        false => connection.run(stream, None).await,
-        // Apart, because it is larger than what most connections need.
-        true => Box::pin(connection.run_tls(stream)).await,
+    let activity = connection.activity.clone();
+    let serving = async move {
+        match incoming.tls {
+            false => connection.run(stream, None).await,
+            // Apart, because it is larger than what most connections need.
+            true => Box::pin(connection.run_tls(stream)).await,
+        }
+    };
+    tokio::select! {
+        () = serving => {}
+        () = activity.told_to_leave() => {}
     }
 }
 
@@ -79,11 +90,12 @@ struct Connection {
 
 impl Connection {
     async fn run_tls(self: Arc<Self>, stream: TcpStream) {
-        let Some(certificates) = &self.worker.settings.tls else {
+        let settings = &self.worker.settings;
+        let Some(certificates) = &settings.tls else {
             return;
         };
         let accepted = tls::acceptor(certificates).accept(stream);
-        let Some(Ok(stream)) = self.in_time(accepted).await else {
+        let Some(Ok(stream)) = self.in_time(settings.head, accepted).await else {
             return;
         };
         let protocol = match stream.get_ref().1.alpn_protocol() {
@@ -98,7 +110,8 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let silence = self.worker.settings.silence;
+        let settings = self.worker.settings.clone();
+        let silence = settings.silence;
         let mut io = ClientIo::new(stream, self.activity.clone(), self.interim.clone(), silence);
         let protocol = match agreed {
             Some(protocol) => Some(protocol),
@@ -111,7 +124,7 @@ impl Connection {
                 // What serves requests is made anew after each rest, so that nothing of it is kept meanwhile.
                 while let Some(resting) = Box::pin(self.http1(io)).await {
                     io = resting;
-                    if self.next_bytes(&mut io).await.is_none() {
+                    if self.next_bytes(settings.idle, &mut io).await.is_none() {
                         return;
                     }
                 }
@@ -125,7 +138,7 @@ impl Connection {
         S: AsyncRead + Unpin,
     {
         loop {
-            let first = self.next_bytes(io).await?;
+            let first = self.next_bytes(self.worker.settings.head, io).await?;
             if first.starts_with(HTTP2) {
                 return Some(Protocol::Http2);
             }
@@ -136,19 +149,19 @@ impl Connection {
     }
 
     /// What the client sends next; nothing when it or this process ends first, or when it takes too long.
-    async fn next_bytes<S>(&self, io: &mut ClientIo<S>) -> Option<Bytes>
+    async fn next_bytes<S>(&self, within: Duration, io: &mut ClientIo<S>) -> Option<Bytes>
     where
         S: AsyncRead + Unpin,
     {
-        let bytes = self.in_time(io.next_bytes()).await?.ok()?;
+        let bytes = self.in_time(within, io.next_bytes()).await?.ok()?;
         (!bytes.is_empty()).then_some(bytes)
     }
 
-    /// The result, unless that takes longer than a request's head may, or the process ends first.
-    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// The result, unless that takes longer than this, or the process ends first.
+    async fn in_time<T>(&self, within: Duration, work: impl Future<Output = T>) -> Option<T> {
         let mut phases = self.worker.shared.phases();
         tokio::select! {
-            done = tokio::time::timeout(self.worker.settings.head, work) => done.ok(),
+            done = tokio::time::timeout(within, work) => done.ok(),
             _ = phases.wait_for(|phase| *phase == Phase::Finishing) => None,
         }
     }
@@ -226,7 +239,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(self.worker.settings.head_bytes as u32)
-            .keep_alive_interval(self.worker.settings.head)
+            .keep_alive_interval(self.worker.settings.idle)
             .serve_connection(TokioIo::new(io), service);
         let mut connection = pin!(connection);
         let mut phases = self.worker.shared.phases();
@@ -245,7 +258,7 @@ impl Connection {
     async fn unused(&self) {
         let mut seen = self.activity.begun();
         loop {
-            tokio::time::sleep(self.worker.settings.head).await;
+            tokio::time::sleep(self.worker.settings.idle).await;
             let begun = self.activity.begun();
             if self.activity.is_idle() && begun == seen {
                 return;
@@ -258,13 +271,20 @@ impl Connection {
         &self,
         request: Request<hyper::body::Incoming>,
     ) -> Result<Response<Body>, Infallible> {
-        let open = self.activity.begin();
+        let Some(open) = self.activity.begin() else {
+            // The connection is being closed: there is nobody to answer.
+            return std::future::pending().await;
+        };
         let response = match self.activity.is_ambiguous() {
             true => Page::BadRequest("It has a length and a transfer coding.")
                 .answer(request.headers(), None),
             false => {
                 let herald = self.herald(request.version()).await;
-                exchange::answer(&self.worker, &self.peer, herald, request).await
+                let client = exchange::Client {
+                    peer: &self.peer,
+                    activity: &self.activity,
+                };
+                exchange::answer(&self.worker, client, herald, request).await
             }
         };
         Ok(response.map(|body| body.holding(open)))

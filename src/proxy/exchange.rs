@@ -2,6 +2,7 @@
 //! waiting can mend.
 
 use super::access_log::Served;
+use super::activity::Activity;
 use super::body::Body;
 use super::headers::{Peer, set_request_id};
 use super::inspect::inspect;
@@ -29,20 +30,29 @@ use std::time::Duration;
 /// How often a request that may be repeated is sent again after it may have reached a service.
 const RESENDS: u32 = 2;
 
+/// Who asks, and over which connection.
+#[derive(Clone, Copy)]
+pub struct Client<'a> {
+    /// Who.
+    pub peer: &'a Peer,
+    /// What the connection is doing.
+    pub activity: &'a Arc<Activity>,
+}
+
 /// Answers one request. The `herald` takes what the service says ahead of its answer.
 pub async fn answer(
     worker: &Arc<Worker>,
-    peer: &Peer,
+    client: Client<'_>,
     herald: Option<Herald>,
     mut request: Request<Incoming>,
 ) -> Response<Body> {
     let id = set_request_id(request.headers_mut());
     let version = request.version();
     let log = worker.settings.access_log.as_ref();
-    let entry = log.map(|log| log.entry(peer, &request, &id));
+    let entry = log.map(|log| log.entry(client.peer, &request, &id));
     let mut response = match inspect(&mut request) {
         Ok(host) => {
-            Exchange::new(worker, peer, host, id)
+            Exchange::new(worker, client, host, id)
                 .run(request, herald)
                 .await
         }
@@ -64,7 +74,7 @@ pub async fn answer(
 
 struct Exchange<'a> {
     worker: &'a Arc<Worker>,
-    peer: &'a Peer,
+    client: Client<'a>,
     host: HeaderValue,
     id: HeaderValue,
     arrived_us: u64,
@@ -87,10 +97,15 @@ enum Attempt {
 }
 
 impl<'a> Exchange<'a> {
-    fn new(worker: &'a Arc<Worker>, peer: &'a Peer, host: HeaderValue, id: HeaderValue) -> Self {
+    fn new(
+        worker: &'a Arc<Worker>,
+        client: Client<'a>,
+        host: HeaderValue,
+        id: HeaderValue,
+    ) -> Self {
         Exchange {
             worker,
-            peer,
+            client,
             host,
             id,
             arrived_us: monotonic_us(),
@@ -103,7 +118,7 @@ impl<'a> Exchange<'a> {
         if let Some(elsewhere) = self.to_https(host, &request) {
             return elsewhere;
         }
-        let mut outgoing = Outgoing::new(request, self.peer, &self.host, settings.silence);
+        let mut outgoing = Outgoing::new(request, self.client.peer, &self.host, settings.silence);
         outgoing.herald = herald;
         let mut patience = Patience::new(&self.worker.shared);
         let mut tried = None;
@@ -120,7 +135,7 @@ impl<'a> Exchange<'a> {
                     return self.page(&outgoing, Page::HoldRanOut);
                 }
                 Admission::Redirect(to) => {
-                    let scheme = self.peer.scheme(&outgoing.parts.headers);
+                    let scheme = self.client.peer.scheme(&outgoing.parts.headers);
                     return redirect(scheme, &to, &outgoing.parts.uri);
                 }
                 Admission::Maintenance => return self.page(&outgoing, Page::Maintenance),
@@ -162,7 +177,7 @@ impl<'a> Exchange<'a> {
     /// The redirect to `https`, where the configuration wants it and the name leads anywhere.
     fn to_https(&self, host: &str, request: &Request<Incoming>) -> Option<Response<Body>> {
         let port = self.worker.settings.https_port?;
-        if self.peer.scheme(request.headers()) == "https" {
+        if self.client.peer.scheme(request.headers()) == "https" {
             return None;
         }
         self.worker.shared.table().find(host)?;
@@ -330,6 +345,8 @@ impl<'a> Exchange<'a> {
             env: site.route.env.clone(),
             ticket: ticket.into_tunnel(),
             websocket,
+            // The request is still open, so its connection does not have to go.
+            _open: self.client.activity.begin(),
         };
         self.worker.open.spawn(tunnel.run(Ends { client, service }));
         response.map(|_| Body::page(bytes::Bytes::new()))

@@ -7,7 +7,7 @@ use super::predecessors;
 use super::server::{Door, ProxyServer};
 use super::shared::Phase;
 use super::tls::Certificates;
-use crate::system::{handover, socket};
+use crate::system::{handover, limits, socket};
 use crate::traffic::{Command, Reply, THIS_PROGRAM, build_of, line, read};
 use clap::Parser;
 use std::ffi::OsString;
@@ -53,7 +53,7 @@ pub fn main(words: &[OsString]) -> ExitCode {
 fn start(args: &Args) -> Result<(), ProxyError> {
     // Its own session: what ends the one who started it does not end it. A process that leads a group has one already.
     let _ = nix::unistd::setsid();
-    raise_descriptor_limit();
+    limits::raise_descriptors();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -255,14 +255,5 @@ async fn refresh(certificates: Arc<Certificates>) {
             }
         }
         told = None;
-    }
-}
-
-/// Each connection takes two descriptors; the usual soft limit of 1024 is for programs that still use `select`.
-fn raise_descriptor_limit() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // With fewer descriptors the proxy serves fewer connections, that is all.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }

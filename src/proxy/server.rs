@@ -7,6 +7,7 @@ use super::thread::Handle;
 use super::worker::Worker;
 use crate::domain::RouteTable;
 use crate::system::clock::Seldom;
+use crate::system::seats::{Seat, Seats};
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdTcpListener, TcpStream as StdTcpStream};
 use std::sync::Arc;
@@ -59,12 +60,14 @@ impl ProxyServer {
             handles.push(worker.start(format!("proxy-{number}"))?);
         }
         let workers = Arc::new(Workers(handles));
+        let seats = Arc::new(Seats::new(settings.connections, usize::MAX));
         let mut acceptors = JoinSet::new();
         for Door { listener, tls } in doors {
             listener.set_nonblocking(true)?;
             let listener = TcpListener::from_std(listener)?;
             let accepting = Accepting {
                 workers: workers.clone(),
+                seats: seats.clone(),
                 tls,
             };
             acceptors.spawn(accepting.accept(listener, shared.phases()));
@@ -112,12 +115,14 @@ impl ProxyServer {
 /// One door's way to the workers.
 struct Accepting {
     workers: Arc<Workers>,
+    seats: Arc<Seats<()>>,
     tls: bool,
 }
 
 impl Accepting {
     async fn accept(self, listener: TcpListener, mut phases: watch::Receiver<Phase>) {
         let (mut turn, mut seldom) = (0, Seldom::default());
+        let mut crowded = Seldom::default();
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -125,7 +130,14 @@ impl Accepting {
             };
             turn += 1;
             match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
-                Ok((stream, peer)) => self.give(turn, stream, peer),
+                Ok((stream, peer)) => {
+                    let seat = tokio::select! {
+                        seat = self.seat(&mut crowded) => seat,
+                        // Whoever was accepted is served.
+                        _ = phases.wait_for(|phase| *phase != Phase::Serving) => self.seats.squeeze(()),
+                    };
+                    self.give(turn, seat, stream, peer);
+                }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     if seldom.is_due() {
@@ -136,6 +148,22 @@ impl Accepting {
             }
         }
         self.give_the_waiting(listener, *phases.borrow());
+    }
+
+    /// A seat for a connection that was accepted. While everybody is being served, it waits, and those behind it wait in
+    /// the kernel's queue.
+    async fn seat(&self, crowded: &mut Seldom) -> Seat<()> {
+        loop {
+            if let Some(seat) = self.seats.take(()).await {
+                return seat;
+            }
+            if crowded.is_due() {
+                tracing::warn!(
+                    "new connections wait: as many as this process has descriptors for are being served (LimitNOFILE)"
+                );
+            }
+            tokio::time::sleep(BREATH).await;
+        }
     }
 
     /// Connections that the kernel has accepted for us would be reset when the listener closes; when a successor has the
@@ -150,16 +178,21 @@ impl Accepting {
         let waiting = std::iter::from_fn(|| listener.accept().ok());
         for (turn, (stream, peer)) in waiting.enumerate() {
             if stream.set_nonblocking(true).is_ok() {
-                self.give(turn, stream, peer);
+                self.give(turn, self.seats.squeeze(()), stream, peer);
             }
         }
     }
 
-    fn give(&self, turn: usize, stream: StdTcpStream, peer: SocketAddr) {
+    fn give(&self, turn: usize, seat: Seat<()>, stream: StdTcpStream, peer: SocketAddr) {
         let workers = &self.workers.0;
         if let Some(worker) = workers.get(turn % workers.len().max(1)) {
             let tls = self.tls;
-            worker.give(Incoming { stream, peer, tls });
+            worker.give(Incoming {
+                stream,
+                peer,
+                tls,
+                seat,
+            });
         }
     }
 }

@@ -2,16 +2,24 @@
 
 use super::access_log::AccessLog;
 use super::tls::Certificates;
+use crate::system::limits;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Descriptors that the process needs for itself: its listeners, its log, its control socket and who asks there.
+const OWN: usize = 64;
+
 /// Limits that hold for every connection.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How long a client may take for the head of a request, and stay without a request.
+    /// How long a client may take to begin, and then for the head of a request.
     pub head: Duration,
+    /// How long a client that has asked may stay without a request.
+    pub idle: Duration,
+    /// Connections of clients at a time. Each has a descriptor, and needs another one toward its service.
+    pub connections: usize,
     /// How long nothing may move in a body, or while an answer is waited for.
     pub silence: Duration,
     /// A connection without a request for so long gives its buffers back.
@@ -38,7 +46,9 @@ impl Default for Settings {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Settings {
-            head: Duration::from_secs(60),
+            head: Duration::from_secs(20),
+            idle: Duration::from_secs(60),
+            connections: limits::descriptors().saturating_sub(OWN) / 2,
             silence: Duration::from_secs(300),
             rest: Duration::from_secs(1),
             crowd: 1000,

@@ -1,6 +1,7 @@
 //! Upgraded connections: bytes pass both ways until one side ends it, or until its color has been without traffic for so
 //! long that it is asked to go. A WebSocket is asked with a close frame, so that its client comes back at once.
 
+use super::activity::Open;
 use super::shared::{Phase, Shared};
 use super::stats::Ticket;
 use super::websocket::{CLOSE_FROM_CLIENT, CLOSE_FROM_SERVER, Frames};
@@ -30,6 +31,8 @@ pub struct Tunnel {
     pub ticket: Ticket,
     /// Whether it speaks in WebSocket frames.
     pub websocket: bool,
+    /// Keeps the client's connection among those that are counted, and from having to make room for another.
+    pub _open: Option<Open>,
 }
 
 /// Both ends, as soon as they have been upgraded.

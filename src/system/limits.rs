@@ -2,7 +2,7 @@
 //! limits that every process has.
 
 use super::cgroup::Group;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -72,6 +72,22 @@ pub fn machine_memory() -> Option<u64> {
         .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
+}
+
+/// As many descriptors as this process may have at a time.
+pub fn descriptors() -> usize {
+    // Where it cannot be asked, the least that a process is usually allowed.
+    let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    usize::try_from(soft).unwrap_or(usize::MAX)
+}
+
+/// Takes all the descriptors that this process is allowed: the usual soft limit of 1024 is for programs that still use
+/// `select`.
+pub fn raise_descriptors() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // With fewer descriptors the process has fewer connections, that is all.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 #[cfg(test)]

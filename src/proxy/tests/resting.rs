@@ -1,6 +1,7 @@
 //! Connections between requests: they give up what they hold and go on as if they had not. And what is written down of
 //! their requests.
 
+use super::websockets;
 use super::world::{World, eventually, soon};
 use crate::proxy::access_log::AccessLog;
 use crate::proxy::{Phase, Settings};
@@ -136,7 +137,7 @@ async fn each_answer_is_one_line_of_the_log() {
 #[tokio::test]
 async fn an_http2_connection_without_requests_is_ended_in_time() {
     let settings = Settings {
-        head: Duration::from_millis(50),
+        idle: Duration::from_millis(50),
         ..Settings::default()
     };
     let world = World::with(settings).await;
@@ -153,4 +154,32 @@ async fn an_http2_connection_without_requests_is_ended_in_time() {
     assert_eq!(answer.status(), 200);
     // An error here would be a connection that was cut.
     soon(connection).await.unwrap().unwrap();
+}
+
+/// When there is no more room, whoever never asked goes first, then whoever asks nothing; a tunnel and an answer under way
+/// stay, and whoever comes then waits for a seat.
+#[tokio::test]
+async fn a_full_house_makes_room_for_those_who_ask() {
+    let settings = Settings {
+        connections: 4,
+        ..Settings::default()
+    };
+    let world = World::with(settings).await;
+    let mut tunnel = websockets::open(&world).await;
+    let mut kept = world.connect().await;
+    kept.write_all(REQUEST.as_bytes()).await.unwrap();
+    assert!(answer(&mut kept).await.starts_with("HTTP/1.1 200"));
+    let mut half = Vec::new();
+    for _ in 0..40 {
+        let mut one = world.connect().await;
+        one.write_all(b"GET / HTTP/1.1\r\nHost").await.unwrap();
+        half.push(one);
+        assert!(world.get("/").await.starts_with("HTTP/1.1 200"));
+    }
+    kept.write_all(REQUEST.as_bytes()).await.unwrap();
+    assert!(answer(&mut kept).await.starts_with("HTTP/1.1 200"));
+    tunnel.write_all(websockets::FROM_CLIENT).await.unwrap();
+    let mut frame = [0; 4];
+    soon(tunnel.read_exact(&mut frame)).await.unwrap();
+    assert_eq!(frame, websockets::FROM_SERVER);
 }

@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A frame of two bytes, as a server sends it.
-const FROM_SERVER: &[u8] = &[0x82, 2, b'h', b'i'];
+pub const FROM_SERVER: &[u8] = &[0x82, 2, b'h', b'i'];
 /// The same, as a client does.
-const FROM_CLIENT: &[u8] = &[0x82, 0x82, 0, 0, 0, 0, b'h', b'i'];
+pub const FROM_CLIENT: &[u8] = &[0x82, 0x82, 0, 0, 0, 0, b'h', b'i'];
 
 /// The service's side: for each frame of eight bytes one of four comes back; a close frame ends it.
 pub fn accept(mut request: Request<Incoming>) -> Answer {
@@ -39,7 +39,8 @@ pub fn accept(mut request: Request<Incoming>) -> Answer {
     answer
 }
 
-async fn open(world: &World) -> TcpStream {
+/// A WebSocket to the service behind `/ws`.
+pub async fn open(world: &World) -> TcpStream {
     let mut stream = world.connect().await;
     let head = "GET /ws HTTP/1.1\r\nHost: arq.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
