@@ -1,15 +1,19 @@
 //! The refs have moved, and nothing said here can undo that. What the server makes of them is shown as it happens.
 
 use crate::key::limits;
-use crate::pusher::{Ear, Pusher};
+use crate::pusher::{Ear, Pusher, WAITS};
 use crate::server::{Answer, Home, NoAnswer};
 use std::io::{self, BufRead};
+use std::time::Duration;
 use teal::intake::hook_protocol::{DEPLOY_REFS, Line, Pushed, Update};
 use teal::intake::spool;
 use teal::keys::USER;
 use teal::system::process;
 
 const STORED: &str = "the push is stored and will be deployed when the server is back";
+
+/// How long a server may take to say anything at all. The push has landed, and is kept for a server that takes longer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub fn run(pusher: &mut Pusher) -> io::Result<()> {
     let home = Home::find()?;
@@ -26,7 +30,10 @@ pub fn run(pusher: &mut Pusher) -> io::Result<()> {
         atomic: false,
         id: process::unique(),
     };
-    match home.ask("post-receive", &pushed) {
+    let waits = || {
+        pusher.say(WAITS);
+    };
+    match home.ask("post-receive", &pushed, PATIENCE, waits) {
         Ok(answer) => {
             if !watch(pusher, answer) {
                 keep(pusher, &home, &pushed);
@@ -34,6 +41,10 @@ pub fn run(pusher: &mut Pusher) -> io::Result<()> {
         }
         Err(NoAnswer::Down) => {
             pusher.say(&format!("Teal is not running here: {STORED}"));
+            keep(pusher, &home, &pushed);
+        }
+        Err(NoAnswer::Silent) => {
+            pusher.say(&format!("Teal does not answer: {STORED}"));
             keep(pusher, &home, &pushed);
         }
         Err(NoAnswer::Unusable(why)) => {

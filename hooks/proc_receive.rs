@@ -3,15 +3,19 @@
 
 use crate::key::limits;
 use crate::pkt;
-use crate::pusher::{Ear, Pusher};
+use crate::pusher::{Ear, Pusher, WAITS};
 use crate::server::{Answer, Home, NoAnswer};
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 use teal::domain::PushOptions;
 use teal::intake::gates;
 use teal::intake::hook_protocol::{DEPLOY_REFS, Line, Pushed, Update};
 use teal::keys::USER;
 use teal::system::process;
+
+/// How long a server may take to say anything at all; from its first word on it may take as long as it needs.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What git is told of one ref.
 enum Fate {
@@ -112,7 +116,10 @@ fn decide(
         atomic: is_atomic,
         id: process::unique(),
     };
-    match home.ask("proc-receive", &pushed) {
+    let waits = || {
+        pusher.say(WAITS);
+    };
+    match home.ask("proc-receive", &pushed, PATIENCE, waits) {
         Ok(answer) => hear(pusher, home, answer, names, &pushed.options),
         Err(NoAnswer::Refused(why)) => Ok(names
             .into_iter()
@@ -123,6 +130,12 @@ fn decide(
             names,
             &pushed.options,
             "Teal is not running here",
+        )),
+        Err(NoAnswer::Silent) => Ok(without_server(
+            home,
+            names,
+            &pushed.options,
+            "Teal does not answer",
         )),
         Err(NoAnswer::Unusable(why)) => Ok(without_server(home, names, &pushed.options, &why)),
     }

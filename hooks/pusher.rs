@@ -11,6 +11,9 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What is said when the server takes long to say anything.
+pub const WAITS: &str = "Teal does not answer yet; still waiting…";
+
 /// Whether somebody still reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ear {

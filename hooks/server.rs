@@ -3,13 +3,19 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::Duration;
-use teal::intake::hook_protocol::{Line, Pushed, REPOSITORIES, SILENCE, SOCKET};
+use teal::intake::hook_protocol::{HELLO, Line, Pushed, REPOSITORIES, SILENCE, SOCKET};
 
 /// How long the server may take to take the request.
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 
+/// After this long without any answer the pusher is told that it is being waited for.
+const SOON: Duration = Duration::from_secs(3);
+
 /// Where this repository stands: `<state_dir>/repos/<app>.git`.
+#[derive(Clone)]
 pub struct Home {
     /// The repository's folder.
     pub repository: PathBuf,
@@ -22,6 +28,8 @@ pub struct Home {
 pub enum NoAnswer {
     /// The server does not run.
     Down,
+    /// It hangs: it said nothing at all. It was given nothing either.
+    Silent,
     /// It runs, and is not to be spoken with: permissions, a wrong answer.
     Unusable(String),
     /// It refuses the push as a whole.
@@ -53,16 +61,60 @@ impl Home {
         }
     }
 
-    /// Hands the push over and waits until the server begins to answer.
-    pub fn ask(&self, hook: &str, pushed: &Pushed) -> Result<Answer, NoAnswer> {
-        let socket = self.state_dir.join(SOCKET);
-        let mut stream = connect(&socket).map_err(|error| match error.kind() {
+    /// Hands the push over and waits until the server begins to answer. A server that does not even say hello `within` this
+    /// time is given nothing; `waits` is called when it takes long.
+    pub fn ask(
+        &self,
+        hook: &str,
+        pushed: &Pushed,
+        within: Duration,
+        waits: impl FnOnce(),
+    ) -> Result<Answer, NoAnswer> {
+        self.hello(within, waits)?;
+        let mut stream = self.connect()?;
+        let begun = send(&mut stream, hook, pushed).and_then(|()| Answer::begin(stream));
+        begun.map_err(|error| unusable(&self.socket(), &error))?
+    }
+
+    /// Whether the server answers at all. A thread asks, because even connecting may take for ever.
+    fn hello(&self, within: Duration, waits: impl FnOnce()) -> Result<(), NoAnswer> {
+        let (tell, told) = channel();
+        let home = self.clone();
+        thread::spawn(move || {
+            let said = home.connect().and_then(|stream| {
+                let said = say_hello(stream);
+                said.map_err(|error| unusable(&home.socket(), &error))
+            });
+            tell.send(said)
+        });
+        let soon = SOON.min(within);
+        match told.recv_timeout(soon) {
+            Ok(said) => return said,
+            Err(RecvTimeoutError::Timeout) => waits(),
+            Err(RecvTimeoutError::Disconnected) => return Err(NoAnswer::Silent),
+        }
+        let said = told.recv_timeout(within - soon);
+        said.unwrap_or(Err(NoAnswer::Silent))
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.state_dir.join(SOCKET)
+    }
+
+    fn connect(&self) -> Result<UnixStream, NoAnswer> {
+        let socket = self.socket();
+        connect(&socket).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => NoAnswer::Down,
             _ => unusable(&socket, &error),
-        })?;
-        let begun = send(&mut stream, hook, pushed).and_then(|()| Answer::begin(stream));
-        begun.map_err(|error| unusable(&socket, &error))?
+        })
     }
+}
+
+/// Any answer is one: a server of another version knows no such question.
+fn say_hello(mut stream: UnixStream) -> io::Result<()> {
+    let request = format!("GET {HELLO} HTTP/1.0\r\nHost: teal\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    line(&mut BufReader::new(stream)).map(|_| ())
 }
 
 fn unusable(socket: &Path, error: &io::Error) -> NoAnswer {

@@ -2,6 +2,7 @@
 
 use crate::harness::{App, Delivery, Forge, LONG, SECRET, Sandbox, Sender, Teal, wait_until};
 use nix::sys::signal::Signal;
+use std::time::{Duration, Instant};
 
 const HOST: &str = "production.shop.test";
 
@@ -34,6 +35,44 @@ fn the_options_of_a_push_outlive_the_server_that_was_not_there() {
     teal.stop(Signal::SIGTERM);
     teal.serve();
     assert_eq!(teal.states(), ["live", "live"]);
+}
+
+/// The server hangs: it is stopped, as a debugger or a frozen disk would do it.
+#[test]
+fn a_push_to_a_server_that_hangs_is_deployed_once_when_it_goes_on() {
+    let (mut teal, app) = live();
+    app.version("v2");
+    teal.server().signal(Signal::SIGSTOP);
+    let began = Instant::now();
+    let pushed = app.git().push(["production", "main"]);
+    let took = began.elapsed();
+    assert_eq!(pushed.code, 0, "{}", pushed.stderr);
+    assert!(
+        took < Duration::from_secs(40),
+        "{took:?}: {}",
+        pushed.stderr
+    );
+    let told = pushed.stderr;
+    assert!(told.contains("still waiting"), "{told}");
+    let stored =
+        "Teal does not answer: the push is stored and will be deployed when the server is back";
+    assert!(told.contains(stored), "{told}");
+    // A wish that only the server can grant is refused, and nothing of it is done afterwards.
+    let asked = app
+        .git()
+        .push(["production", "main:refs/deploy/production"]);
+    assert_eq!(asked.code, 1, "{}", asked.stderr);
+    assert!(
+        asked.stderr.contains("Teal does not answer"),
+        "{}",
+        asked.stderr
+    );
+    teal.server().signal(Signal::SIGCONT);
+    teal.wait_for_states(&["live", "live"]);
+    assert_eq!(teal.serves(HOST), "v2");
+    app.version("v3");
+    assert_eq!(app.git().push(["production", "main"]).code, 0);
+    assert_eq!(teal.states(), ["live", "live", "live"]);
 }
 
 #[test]

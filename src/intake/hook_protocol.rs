@@ -1,7 +1,8 @@
 //! What `teal-hook` and the server say to each other over `teal.sock`: one HTTP/1.0 POST of a [`Pushed`] to
 //! `/hook/post-receive` or `/hook/proc-receive`, answered by a stream of lines, each a JSON [`Line`], until the
 //! connection closes. An answer of 4xx is a refusal of the whole push, and its body is the reason. Empty lines only say
-//! that the server still works.
+//! that the server still works. Before it the hook asks `GET /hook/hello` over a connection of its own, and hands over
+//! nothing before that is answered: what a server that hangs was never given, it does not do when it goes on.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -17,6 +18,9 @@ pub const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// After this long without a line the hook takes the server for frozen.
 pub const SILENCE: Duration = Duration::from_secs(60);
+
+/// What the hook asks first.
+pub const HELLO: &str = "/hook/hello";
 
 /// What starts the refs that only ask for a deployment and are never stored: `refs/deploy/<environment>`.
 pub const DEPLOY_REFS: &str = "refs/deploy/";

@@ -22,7 +22,7 @@ const FOLDER: &str = "teal-spool";
 /// No push is longer: git itself takes far less of options.
 const LONGEST: u64 = 4 << 20;
 /// How often it is looked: a server that was too busy to answer has the push here as well.
-const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Keeps a push for later, durably. Called by the hook.
 pub fn keep(repository: &Path, pushed: &Pushed) -> Result<(), FileError> {

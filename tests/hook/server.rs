@@ -78,7 +78,10 @@ pub fn serve(
             stream
                 .set_read_timeout(Some(Duration::from_secs(60)))
                 .unwrap();
-            let question = read(&stream);
+            let Some(question) = read(&stream) else {
+                Hook(stream).begin("200 OK");
+                continue;
+            };
             answer(&question, &mut Hook(stream));
             if report.send(question).is_err() {
                 return;
@@ -88,13 +91,17 @@ pub fn serve(
     asked
 }
 
-fn read(stream: &UnixStream) -> Asked {
+/// The question; nothing when it is only whether anybody is there.
+fn read(stream: &UnixStream) -> Option<Asked> {
     let mut from = BufReader::new(stream);
     let mut head = Vec::new();
     while head.last().is_none_or(|line: &String| line != "\r\n") {
         let mut line = String::new();
         from.read_line(&mut line).unwrap();
         head.push(line);
+    }
+    if head[0].starts_with("GET /hook/hello ") {
+        return None;
     }
     let hook = head[0]
         .strip_prefix("POST /hook/")
@@ -106,10 +113,10 @@ fn read(stream: &UnixStream) -> Asked {
         .unwrap();
     let mut body = vec![0; length.trim().parse().unwrap()];
     from.read_exact(&mut body).unwrap();
-    Asked {
+    Some(Asked {
         hook: hook.to_owned(),
         pushed: serde_json::from_slice(&body).unwrap(),
-    }
+    })
 }
 
 /// Every ref of the push, for git to move.
