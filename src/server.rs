@@ -12,17 +12,17 @@ use crate::setup::{self, SetupError};
 use crate::store::{Store, StoreError};
 use crate::system::lock::{self, Lock, LockError};
 use crate::system::notify;
+use crate::system::standing::Standing;
 use crate::traffic::{self, Traffic, TrafficError};
 use crate::worker::Worker;
 use crate::{
     caretaker, cutover, gatekeeper, intake, landing, lookout, messenger, reconcile, recovery,
     teller, tracer, web,
 };
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Why the server cannot start or go on.
@@ -78,7 +78,7 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
     for broken in setup::prepare(&server)?.into_iter().filter_map(Result::err) {
         tracing::error!("an app cannot be pushed to: {broken}");
     }
-    let _lock = Lock::take(&server.state_dir.join(lock::SERVER))?;
+    let lock = Lock::take(&server.state_dir.join(lock::SERVER))?;
     let outside = listen(&server).await?;
     let inside = listen_inside(&server)?;
     let tools = Arc::new(tools(&server).await?);
@@ -102,6 +102,7 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
         );
         tell_manager(notify::ready());
         intake::spool::take_up(&worker).await;
+        tokio::spawn(lock.hold());
         tokio::spawn(intake::spool::watch(worker.clone()));
         tokio::spawn(reconcile::watch(Arc::clone(&tools), queue.clone()));
         tokio::spawn(gatekeeper::answer(Arc::clone(&tools), queue.clone()));
@@ -201,21 +202,15 @@ async fn listen(server: &Server) -> Result<TcpListener, ServeError> {
         })
 }
 
-fn listen_inside(server: &Server) -> Result<UnixListener, ServeError> {
+fn listen_inside(server: &Server) -> Result<Standing, ServeError> {
     let path: PathBuf = server.state_dir.join(crate::intake::hook_protocol::SOCKET);
-    let bind = || {
-        let socket = crate::system::socket::bind(&path)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660))?;
-        socket.set_nonblocking(true)?;
-        UnixListener::from_std(socket)
-    };
-    bind().map_err(|source| ServeError::Listen {
+    Standing::bind(&path, 0o660).map_err(|source| ServeError::Listen {
         what: path.display().to_string(),
         source,
     })
 }
 
-async fn answer(worker: Worker, outside: TcpListener, inside: UnixListener) {
+async fn answer(worker: Worker, outside: TcpListener, inside: Standing) {
     let socket = web::inside(&worker)
         .merge(intake::hooks())
         .with_state(worker.clone());

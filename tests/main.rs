@@ -40,6 +40,7 @@ mod keys;
 mod kill_anywhere;
 mod limits;
 mod lost_pushes;
+mod lost_sockets;
 mod machine;
 mod manual;
 mod mapping;

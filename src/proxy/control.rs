@@ -5,6 +5,7 @@ use super::predecessors;
 use super::shared::Shared;
 use crate::domain::{Color, EnvId, RouteTable};
 use crate::system::clock::Seldom;
+use crate::system::standing::{Standing, Whereabouts};
 use crate::system::{files, handover};
 use crate::traffic::{Command, Identity, Measure, Reply, line, read};
 use std::io;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::{Mutex, Notify};
 
 /// How long a predecessor may take to follow a route change or to show its counters.
@@ -27,6 +28,8 @@ pub struct Control {
     pub state: PathBuf,
     /// Where this socket is, or was before a successor took its place.
     pub socket: PathBuf,
+    /// Where it stands now.
+    pub at: Whereabouts,
     /// The build that this process runs.
     pub build: String,
     /// The words that it was started with.
@@ -41,11 +44,11 @@ pub struct Control {
 
 impl Control {
     /// Answers on the socket until the task is dropped.
-    pub async fn serve(self: Arc<Self>, listener: UnixListener) {
+    pub async fn serve(self: Arc<Self>, mut listener: Standing) {
         let mut seldom = Seldom::default();
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => {
+                Ok(stream) => {
                     tokio::spawn(self.clone().converse(stream));
                 }
                 Err(error) => {
@@ -189,11 +192,11 @@ impl Control {
     /// process goes on as if nothing had been.
     async fn hand_over(&self, stream: UnixStream) -> io::Result<()> {
         let aside = predecessors::path_of(&self.socket, std::process::id());
-        std::fs::rename(&self.socket, &aside)?;
+        self.at.move_to(&aside)?;
         let released = self.give(stream).await;
         match released {
             Ok(()) => self.released.notify_one(),
-            Err(_) => std::fs::rename(&aside, &self.socket)?,
+            Err(_) => self.at.move_to(&self.socket)?,
         }
         released
     }

@@ -7,6 +7,7 @@ use super::predecessors;
 use super::server::{Door, ProxyServer};
 use super::shared::Phase;
 use super::tls::Certificates;
+use crate::system::standing::{Standing, Whereabouts};
 use crate::system::{handover, limits, socket};
 use crate::traffic::{Command, Reply, THIS_PROGRAM, build_of, line, read};
 use clap::Parser;
@@ -18,7 +19,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, Notify};
 
@@ -74,8 +74,8 @@ async fn serve(args: &Args) -> Result<(), ProxyError> {
     if let Some(certificates) = settings.tls.clone() {
         tokio::spawn(refresh(certificates));
     }
-    let control = control(args, &server, listeners)?;
     let answering = listen(&args.socket)?;
+    let control = control(args, &server, listeners, answering.whereabouts())?;
     let answering = tokio::spawn(control.clone().serve(answering));
     if let Some(predecessor) = predecessor {
         release(predecessor).map_err(ProxyError::HandOver)?;
@@ -116,11 +116,13 @@ fn control(
     args: &Args,
     server: &ProxyServer,
     listeners: Vec<TcpListener>,
+    at: Whereabouts,
 ) -> Result<Arc<Control>, ProxyError> {
     Ok(Arc::new(Control {
         shared: server.shared().clone(),
         state: args.state.clone(),
         socket: args.socket.clone(),
+        at,
         build: build_of(Path::new(THIS_PROGRAM))?,
         words: spoken_words(),
         listeners: listeners.into(),
@@ -217,12 +219,9 @@ fn listener(
     })
 }
 
-fn listen(path: &Path) -> Result<UnixListener, ProxyError> {
-    let bound = socket::bind(path).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        UnixListener::from_std(listener)
-    });
-    bound.map_err(|source| ProxyError::Control {
+fn listen(path: &Path) -> Result<Standing, ProxyError> {
+    // Only who owns it, and who may do everything, can ask there.
+    Standing::bind(path, 0o600).map_err(|source| ProxyError::Control {
         path: path.to_owned(),
         source,
     })

@@ -4,6 +4,7 @@
 
 use super::clock;
 use super::process::Identity;
+use super::standing::{LOOK, is_gone, make_room};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -64,6 +65,7 @@ impl fmt::Display for Holder {
 /// Held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
+    path: PathBuf,
     _file: Flock<File>,
 }
 
@@ -105,7 +107,25 @@ impl Lock {
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| file.write_all(own.as_bytes()))
             .map_err(failed)?;
-        Ok(Lock { _file: file })
+        Ok(Lock {
+            path: path.to_owned(),
+            _file: file,
+        })
+    }
+
+    /// Holds it for ever. When somebody removes its file, where nobody else would find it taken, it is taken again.
+    pub async fn hold(mut self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if !is_gone(&self.path) {
+                continue;
+            }
+            match make_room(&self.path).map(|()| Lock::take(&self.path)) {
+                Ok(Ok(again)) => self = again,
+                Ok(Err(error)) => tracing::error!(%error, "the lock's file was removed"),
+                Err(error) => tracing::error!(%error, "the lock's folder was removed"),
+            }
+        }
     }
 }
 

@@ -22,5 +22,6 @@ pub mod random;
 pub mod seats;
 pub mod socket;
 pub mod stamps;
+pub mod standing;
 pub mod users;
 pub mod watched;

@@ -198,7 +198,7 @@ impl Embedded {
 
     fn log_file(&self) -> Result<File, TrafficError> {
         if let Some(folder) = self.log.parent() {
-            files::create_dir(folder, 0o700)?;
+            files::create_dir(folder, 0o755)?;
         }
         let mut options = OpenOptions::new();
         let opened = options

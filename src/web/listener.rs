@@ -6,6 +6,7 @@
 use super::Peer;
 use crate::system::clock::Seldom;
 use crate::system::seats::{Asking, Seat, Seats, Sending};
+use crate::system::standing::Standing;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Extension};
@@ -23,7 +24,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpStream};
 
 /// What a listener puts up with.
 #[derive(Debug, Clone, Copy)]
@@ -81,11 +82,11 @@ pub async fn serve_tcp(listener: TcpListener, app: Router, limits: Limits) {
 }
 
 /// Answers on a socket of this machine for ever.
-pub async fn serve_unix(listener: UnixListener, app: Router, limits: Limits) {
+pub async fn serve_unix(mut listener: Standing, app: Router, limits: Limits) {
     let seats = Seats::new(limits.connections, limits.per_peer);
     let mut seldom = Seldom::default();
     loop {
-        let Some((stream, _)) = taken(listener.accept().await, &mut seldom).await else {
+        let Some(stream) = taken(listener.accept().await, &mut seldom).await else {
             continue;
         };
         let peer = Peer::of(&stream);

@@ -52,7 +52,13 @@ impl Keeper {
             Ok(held) => held.flatten(),
             Err(error) => return Err(error).tried("take hold of the service"),
         };
+        let removed = before
+            .service
+            .and_then(|who| output::removed(&place.fifo(), who.pid));
         let mut keeper = Keeper::prepare(place, lock, launch, before.group.clone())?;
+        if let Some(output) = removed {
+            keeper.output = output;
+        }
         keeper.oom_before = keeper.oom_kills();
         keeper.status = Status {
             supervisor: Identity::own(),
@@ -100,6 +106,7 @@ impl Keeper {
             started: Instant::now(),
             next_wait: FIRST_WAIT,
             oom_before: 0,
+            missed: Default::default(),
         })
     }
 

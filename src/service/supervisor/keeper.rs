@@ -9,6 +9,7 @@ use super::phase::{Main, Phase};
 use crate::service::place::Place;
 use crate::service::wire::{Launch, MARKER, State, Status};
 use crate::system::cgroup::Group;
+use crate::system::clock::Seldom;
 use crate::system::files::remove_if_there;
 use crate::system::process::{Identity, Tree};
 use nix::fcntl::Flock;
@@ -36,6 +37,8 @@ pub(super) struct Keeper {
     pub started: Instant,
     pub next_wait: Duration,
     pub oom_before: u64,
+    /// When it was last said that the files are gone.
+    pub missed: Seldom,
 }
 
 impl Keeper {

@@ -23,7 +23,7 @@ const REMEMBERED: usize = 5;
 impl Keeper {
     /// Starts the main process.
     pub fn run(&mut self) -> Result<(), Failed> {
-        let writer = output::writer(&self.place.fifo()).tried("open the service's output")?;
+        let writer = output::writer(&self.output).tried("open the service's output")?;
         self.oom_before = self.oom_kills();
         let spec = &self.launch.spec;
         let who = child::start(Plan {

@@ -6,6 +6,7 @@ use nix::libc;
 use nix::unistd::Uid;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -29,9 +30,28 @@ pub(super) fn reader(path: &Path, owner: Option<Uid>) -> io::Result<File> {
     Ok(file)
 }
 
-/// The service's side: its own opening of the FIFO, because waiting is a property of the opening.
-pub(super) fn writer(path: &Path) -> io::Result<File> {
-    open(path, 0)
+/// The FIFO of this path that the process writes to, although somebody has removed it; nothing where it writes to another.
+pub(super) fn removed(path: &Path, pid: i32) -> Option<File> {
+    let writes_to = format!("/proc/{pid}/fd/1");
+    let mut removed = path.as_os_str().to_owned();
+    removed.push(" (deleted)");
+    let is_it = std::fs::read_link(&writes_to).ok()?.as_os_str() == removed;
+    is_it.then(|| reopen(&writes_to, libc::O_NONBLOCK).ok())?
+}
+
+/// The service's side: its own opening of the FIFO, because waiting is a property of the opening. It is opened by what is
+/// held of it, which nobody can remove.
+pub(super) fn writer(reader: &File) -> io::Result<File> {
+    reopen(&format!("/proc/self/fd/{}", reader.as_raw_fd()), 0)
+}
+
+fn reopen(path: &str, flags: i32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .custom_flags(flags)
+        .open(path)
 }
 
 /// A pipe for a job: the reading side, which never waits, and the writing side.

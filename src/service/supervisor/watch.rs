@@ -3,8 +3,10 @@
 use super::events;
 use super::keeper::Keeper;
 use super::phase::{Main, Phase};
+use super::{Failed, Tried};
 use crate::service::wire::{Order, Reply};
-use crate::system::files::remove_if_there;
+use crate::system::files::{AtPath, remove_if_there};
+use crate::system::standing::{LOOK, is_gone, make_room};
 use nix::poll::{PollFd, PollFlags};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -28,6 +30,7 @@ impl Keeper {
             }
             self.notice_end(events::collect());
             self.act_on_time();
+            self.stand_up();
         }
         ExitCode::SUCCESS
     }
@@ -45,10 +48,12 @@ impl Keeper {
     }
 
     fn next_time(&self) -> Option<Instant> {
+        let look = Instant::now() + LOOK;
         match &self.phase {
-            Phase::Waiting(until) => Some(*until),
-            Phase::Stopping(stop) => Some(stop.look_again()),
-            Phase::Running | Phase::Ended => None,
+            Phase::Waiting(until) => Some(look.min(*until)),
+            Phase::Stopping(stop) => Some(look.min(stop.look_again())),
+            Phase::Running => Some(look),
+            Phase::Ended => None,
         }
     }
 
@@ -58,6 +63,42 @@ impl Keeper {
             Phase::Stopping(_) => self.go_on_stopping(),
             _ => {}
         }
+    }
+
+    /// Makes the folder and the socket again when somebody has removed them: the service could be found by nobody.
+    fn stand_up(&mut self) {
+        if matches!(self.phase, Phase::Ended) || !is_gone(&self.place.socket()) {
+            return;
+        }
+        match self.settle_again() {
+            Ok(()) => self
+                .log
+                .note("the supervisor's files were removed; they were made again"),
+            Err(error) if self.missed.is_due() => {
+                let text = format!("the supervisor's files were removed: {error}");
+                self.log.note(&text);
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn settle_again(&mut self) -> Result<(), Failed> {
+        let services = self.place.socket();
+        if let Some(folder) = services.parent() {
+            make_room(folder).tried("make the folder of sockets")?;
+        }
+        if is_gone(self.place.dir()) {
+            self.place.create()?;
+            let lock = self.place.lock().tried("lock the service's folder")?;
+            self.lock = Some(lock.ok_or(Failed::Held)?);
+            self.place.write_launch(&self.launch)?;
+        } else if self.place.read_launch()?.id != self.launch.id {
+            // Somebody has started another service of this name meanwhile.
+            return Err(Failed::Held);
+        }
+        self.control.open(&services).at("listen at", &services)?;
+        self.save();
+        Ok(())
     }
 
     fn obey(&mut self, client: u64, order: Order) {
