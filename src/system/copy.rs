@@ -1,9 +1,11 @@
-//! Copies of file content that cost as little as the file system allows.
+//! Copies of file content that cost as little as the file system allows. A hole stays a hole.
 
+use super::sparse;
 use rustix::fs::{copy_file_range, ioctl_ficlone};
 use rustix::io::Errno;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -33,7 +35,10 @@ impl Copier {
                 Err(errno) => return Err(errno.into()),
             }
         }
-        copy_bytes(from, to)
+        match sparse::has_holes(from)? {
+            true => copy_around_holes(from, to),
+            false => copy_bytes(from, to),
+        }
     }
 
     /// Whether a file was shared block by block, so that the next ones can be expected to be.
@@ -73,6 +78,39 @@ fn copy_bytes(mut from: &File, mut to: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// Copies what is between the holes, and leaves the same holes.
+fn copy_around_holes(from: &File, to: &File) -> io::Result<()> {
+    let mut at = 0;
+    while let Some(data) = sparse::next_data(from, at)? {
+        copy_stretch(from, to, &data)?;
+        at = data.end;
+    }
+    to.set_len(sparse::length(from)?)
+}
+
+fn copy_stretch(mut from: &File, mut to: &File, data: &Range<u64>) -> io::Result<()> {
+    let mut at = data.start;
+    while at < data.end {
+        let (mut read_at, mut write_at) = (at, at);
+        let left = usize::try_from(data.end - at).unwrap_or(usize::MAX);
+        let most = left.min(1 << 30);
+        match copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), most) {
+            // It was cut meanwhile.
+            Ok(0) => break,
+            Ok(copied) => at += copied as u64,
+            Err(Errno::INTR) => {}
+            Err(Errno::XDEV | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) => {
+                from.seek(SeekFrom::Start(at))?;
+                to.seek(SeekFrom::Start(at))?;
+                io::copy(&mut from.take(data.end - at), &mut to)?;
+                break;
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,5 +131,32 @@ mod tests {
         assert_eq!(shares(dir.path()).unwrap(), copier.shares());
         fs::write(&to, "other").unwrap();
         assert_eq!(fs::read(&from).unwrap(), content);
+    }
+
+    #[test]
+    fn a_hole_stays_a_hole_and_everything_else_what_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| dir.path().join(name));
+        // One ends with a hole, the other with words, and the last is nothing but a hole.
+        for (length, end) in [(64 << 20, ""), (40 << 20, "the end"), (0, "")] {
+            let keeps_holes = sparse::testing::write(&from, length).unwrap();
+            let mut file = fs::OpenOptions::new().append(true).open(&from).unwrap();
+            file.write_all(end.as_bytes()).unwrap();
+            if length == 0 {
+                file.set_len(32 << 20).unwrap();
+            }
+            let target = File::create(&to).unwrap();
+            Copier::default()
+                .copy(&File::open(&from).unwrap(), &target)
+                .unwrap();
+            assert!(
+                fs::read(&to).unwrap() == fs::read(&from).unwrap(),
+                "{length}"
+            );
+            if keeps_holes {
+                let taken = sparse::testing::taken(&to).unwrap();
+                assert!(taken < 16 << 20, "{taken} bytes for {length}");
+            }
+        }
     }
 }

@@ -21,6 +21,7 @@ pub mod programs;
 pub mod random;
 pub mod seats;
 pub mod socket;
+pub mod sparse;
 pub mod stamps;
 pub mod standing;
 pub mod users;
