@@ -1,9 +1,10 @@
 //! Looks after what runs beside the server: a proxy that died is started again, a service whose supervisor died gets a
-//! new one, and every end of a service is logged. Once a day the repositories are packed.
+//! new one, and every end of a service is logged. Room is kept for the way back. Once a day the repositories are packed.
 
 use crate::pipeline::Tools;
 use crate::service::Service;
-use crate::system::git;
+use crate::system::clock::Seldom;
+use crate::system::{git, reserve};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +19,20 @@ const AGAIN: Duration = Duration::from_millis(100);
 const SETTLE: Duration = Duration::from_secs(1);
 /// How often it is looked when nothing changes.
 const QUIET: Duration = Duration::from_secs(60);
+/// How often it is looked whether there is room again for the way back.
+const ROOM: Duration = Duration::from_secs(10);
 /// How often repositories are packed, and how long that may take.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const PACKING: Duration = Duration::from_secs(1800);
 
 /// Looks until the server stops.
 pub async fn watch(tools: Arc<Tools>) {
-    tokio::join!(proxy(&tools), services(&tools), repositories(&tools));
+    tokio::join!(
+        proxy(&tools),
+        services(&tools),
+        repositories(&tools),
+        room(&tools)
+    );
 }
 
 async fn proxy(tools: &Tools) {
@@ -49,6 +57,22 @@ async fn proxy(tools: &Tools) {
             () = tools.traffic.gone() => tracing::warn!("the proxy is gone; it is started again"),
             () = sleep(PROXY) => {}
         }
+    }
+}
+
+/// Keeps the room for the way back, and again after it was given up.
+async fn room(tools: &Tools) {
+    let mut seldom = Seldom::default();
+    loop {
+        match reserve::keep(&tools.server.state_dir) {
+            Ok(true) => tracing::info!("room is kept for the way back"),
+            Ok(false) => {}
+            Err(error) if seldom.is_due() => {
+                tracing::warn!(%error, "no room can be kept for the way back");
+            }
+            Err(_) => {}
+        }
+        sleep(ROOM).await;
     }
 }
 

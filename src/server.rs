@@ -11,8 +11,8 @@ use crate::service::Services;
 use crate::setup::{self, SetupError};
 use crate::store::{Store, StoreError};
 use crate::system::lock::{self, Lock, LockError};
-use crate::system::notify;
 use crate::system::standing::Standing;
+use crate::system::{notify, reserve};
 use crate::traffic::{self, Traffic, TrafficError};
 use crate::worker::Worker;
 use crate::{
@@ -79,6 +79,8 @@ pub async fn serve(server: Arc<Server>) -> Result<(), ServeError> {
         tracing::error!("an app cannot be pushed to: {broken}");
     }
     let lock = Lock::take(&server.state_dir.join(lock::SERVER))?;
+    // The caretaker says why, if it cannot.
+    let _ = reserve::keep(&server.state_dir);
     let outside = listen(&server).await?;
     let inside = listen_inside(&server)?;
     let tools = Arc::new(tools(&server).await?);

@@ -212,6 +212,7 @@ impl Worker {
             return;
         }
         tracing::error!(deployment = id, %error, "the deployment stopped: its journal cannot be written");
+        self.tools.make_way();
         while let Err(error) = recovery::put_in_order(&self.tools, id).await {
             tracing::error!(deployment = id, error, "it cannot be put in order yet");
             tokio::time::sleep(AGAIN).await;
@@ -340,6 +341,7 @@ impl Worker {
         by: &str,
         door: Origin,
     ) -> Result<Queued, WorkerError> {
+        self.tools.make_way();
         let id = env.clone();
         let open = self
             .tools

@@ -2,7 +2,10 @@
 //! what ran out and where, and once there is room again the next push is deployed.
 
 use crate::harness::{App, Daemon, LONG, Outcome, Sandbox, Teal, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 const HOST: &str = "production.shop.test";
@@ -100,9 +103,7 @@ fn no_room_for_the_journal() {
     let mut pushing = Daemon::spawn("git push", &mut command);
     teal.wait_for_waiting("build");
     // Every last byte is taken, while the deployment runs.
-    let filler = teal.sandbox.join("state/filler");
-    let fill = format!("head -c 64m /dev/zero > {}", filler.display());
-    Outcome::of(Command::new("sh").args(["-c", &fill]));
+    let filler = fill(&teal);
     teal.let_go("build");
     // Its sender goes on watching: once there is room, it is put in order.
     teal.server().says("its journal cannot be written");
@@ -116,6 +117,76 @@ fn no_room_for_the_journal() {
     });
     pushing.finish();
     works_again(&teal, &app);
+}
+
+/// Takes every last byte of the disk of the state folder.
+fn fill(teal: &Teal) -> PathBuf {
+    let filler = teal.sandbox.join("state/filler");
+    let fill = format!("head -c 256m /dev/zero > {}", filler.display());
+    Outcome::of(Command::new("sh").args(["-c", &fill]));
+    filler
+}
+
+#[test]
+fn a_full_disk_leaves_the_way_back_open() {
+    let Some((mut teal, app, _away)) = on_small("state", "size=96m") else {
+        return;
+    };
+    let reserve = teal.sandbox.join("state/reserve");
+    assert!(reserve.exists(), "{}", teal.log());
+    app.version("v2");
+    assert_eq!(app.git().push(["production", "main"]).code, 0);
+    let load = teal.load(HOST);
+    let filler = fill(&teal);
+    let told = teal.cli(["rollback", "production"]);
+    assert_eq!(
+        told.code,
+        0,
+        "{}{}\n{}",
+        told.stdout,
+        told.stderr,
+        teal.log()
+    );
+    assert_eq!(teal.serves(HOST), "v1");
+    assert!(!reserve.exists());
+    teal.server()
+        .says("the room that was kept for the way back is given up");
+    let doctor = teal.cli(["doctor"]);
+    assert!(
+        doctor.stdout.contains("no room is kept for a rollback"),
+        "{}",
+        doctor.stdout
+    );
+    load.wait_for_more(50);
+    let seen = load.stop();
+    assert_eq!(seen.failures(), 0, "{seen:?}");
+    fs::remove_file(filler).unwrap();
+    teal.wait_for_file("state/reserve");
+    works_again(&teal, &app);
+}
+
+#[test]
+fn a_full_disk_leaves_the_way_back_open_to_a_release_that_fails_while_it_is_observed() {
+    let Some((mut teal, app, _away)) = on_small("state", "size=96m") else {
+        return;
+    };
+    teal.stop(Signal::SIGTERM);
+    let quick = fs::read_to_string(teal.config()).unwrap();
+    fs::write(teal.config(), quick.replace("300ms", "1h")).unwrap();
+    teal.serve();
+    app.version("v2");
+    let mut command = app.git().command();
+    command.args(["push", "production", "main"]);
+    let mut pushing = Daemon::spawn("git push", &mut command);
+    pushing.says("green serves");
+    let filler = fill(&teal);
+    let pid = teal.root("shop", "production").join("shared/green.pid");
+    let pid: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    pushing.says("rolled back");
+    assert_eq!(teal.states(), ["live", "rolled_back"]);
+    assert_eq!(teal.serves(HOST), "v1");
+    fs::remove_file(filler).unwrap();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::config::Server;
 use crate::system::folder::Folder;
+use crate::system::reserve;
 use crate::web::types::{Finding, Health};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -36,7 +37,28 @@ pub(super) fn look(server: &Server) -> Vec<Finding> {
             disks.entry(facts.dev()).or_insert_with(|| path.to_owned());
         }
     }
-    disks.values().map(|path| of(path)).collect()
+    let mut found: Vec<Finding> = disks.values().map(|path| of(path)).collect();
+    found.extend(reserve(&server.state_dir));
+    found
+}
+
+/// Whether room is kept for the way back, where a server has ever kept any.
+fn reserve(state_dir: &Path) -> Option<Finding> {
+    let path = reserve::path(state_dir);
+    let is_missing = state_dir.join("teal.db").exists() && !path.exists();
+    is_missing.then(|| {
+        Finding::warning(
+            AREA,
+            format!(
+                "{}: no room is kept for a rollback on a full disk",
+                path.display()
+            ),
+            format!(
+                "make room (df -h {}); the server keeps some again by itself, while it runs",
+                state_dir.display()
+            ),
+        )
+    })
 }
 
 fn of(path: &Path) -> Finding {

@@ -155,6 +155,9 @@ async fn walk(run: &mut Run<'_>, step: Step) -> Result<Result<(), Stop>, Journal
     if outcome.is_err() || step == Step::Test {
         run.end_turn();
     }
+    if outcome.is_err() && step == Step::Observe {
+        run.tools.make_way();
+    }
     let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (end, why) = match &outcome {
         Ok(Done::Ran(what)) => (StepEnd::Ran, what.clone()),

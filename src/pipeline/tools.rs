@@ -8,6 +8,7 @@ use crate::release::{Shelf, Slots, Variables};
 use crate::service::Services;
 use crate::store::{StoreError, environments};
 use crate::system::git::{GitError, Repo};
+use crate::system::reserve;
 use crate::traffic::Traffic;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,6 +37,19 @@ impl Tools {
     /// Who may do what, and the trail of who did.
     pub fn access(&self) -> Access {
         Access::new(Arc::clone(&self.server), self.journal.store().clone())
+    }
+
+    /// Makes room for the way back: on a full disk, what is kept for it is given up.
+    pub fn make_way(&self) {
+        let state_dir = &self.server.state_dir;
+        match reserve::give_up(state_dir) {
+            Ok(true) => tracing::warn!(
+                "the disk of {0} is full: the room that was kept for the way back is given up now; make room there (df -h {0})",
+                state_dir.display()
+            ),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the room for the way back cannot be used"),
+        }
     }
 
     /// The app and the configuration of an environment; nothing when it is no longer configured.

@@ -19,6 +19,7 @@ pub mod privilege;
 pub mod process;
 pub mod programs;
 pub mod random;
+pub mod reserve;
 pub mod seats;
 pub mod socket;
 pub mod sparse;

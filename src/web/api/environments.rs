@@ -29,6 +29,8 @@ pub(in crate::web) async fn roll_back(
     peer: &Peer,
 ) -> Result<Begun, Refusal> {
     let about = request.to.as_deref().unwrap_or_default();
+    // Even that somebody asked has to be written down.
+    worker.tools().make_way();
     let (actor, permit) = permit(worker.tools(), peer, Act::Rollback, env, about).await?;
     let target = match &request.to {
         Some(to) => {
