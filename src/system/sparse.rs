@@ -83,18 +83,15 @@ mod tests {
     fn holes_are_found_and_zeros_counted() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sparse");
-        if !testing::write(&path, 64 << 20).unwrap() {
-            eprintln!("skipped: this file system keeps no holes");
-            return;
-        }
+        let keeps_holes = testing::write(&path, 64 << 20).unwrap();
         let file = File::open(&path).unwrap();
-        assert!(has_holes(&file).unwrap());
+        assert_eq!(has_holes(&file).unwrap(), keeps_holes);
         let (mut at, mut data) = (0, 0);
         while let Some(next) = next_data(&file, at).unwrap() {
             data += next.end - next.start;
             at = next.end;
         }
-        assert!(data > 0 && data < 16 << 20, "{data}");
+        assert!(data > 0 && (data < 16 << 20 || !keeps_holes), "{data}");
         assert_eq!(length(&file).unwrap(), 64 << 20);
         assert_eq!(zeros(200_000).map(<[u8]>::len).sum::<usize>(), 200_000);
         assert_eq!(zeros(0).count(), 0);
