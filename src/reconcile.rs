@@ -15,6 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
+/// Refs, and the commits that they were at.
+type Seen = BTreeMap<String, CommitId>;
+
 /// Looks at start, then every `reconcile` of the app that asks for it most often. With "0s" everywhere nothing is fetched;
 /// what was pushed here while the server was down is found at start all the same, because its pusher was told so.
 pub async fn watch(tools: Arc<Tools>, queue: Queue) {
@@ -40,16 +43,31 @@ fn every(app: &App) -> Option<Duration> {
 }
 
 async fn look(tools: &Tools, queue: &Queue, app: &App) -> Result<(), String> {
+    // Asked before the refs are looked at: a push that comes in between has moved its ref already, and an older look at the
+    // ref must not be taken for a push that moved it back.
+    let mut seen = Vec::new();
+    for env in &app.environments {
+        if env.triggers.pushes && (app.repo.is_none() || !env.reconcile.is_zero()) {
+            seen.push((env, last_seen(tools, &env.id).await?));
+        }
+    }
     if let Err(pipeline::Stop::Failed(trouble)) = pipeline::transfer(tools, app).await {
         return Err(trouble.cause);
     }
-    for env in &app.environments {
-        if !env.triggers.pushes || app.repo.is_some() && env.reconcile.is_zero() {
-            continue;
-        }
-        compare(tools, queue, app, env).await?;
+    for (env, seen) in seen {
+        compare(tools, queue, app, env, seen).await?;
     }
     Ok(())
+}
+
+/// Where an environment's refs were when they were seen last.
+async fn last_seen(tools: &Tools, env: &EnvId) -> Result<Seen, String> {
+    let env = env.clone();
+    let seen = tools
+        .journal
+        .store()
+        .read(move |c| store::tips::of(c, &env));
+    seen.await.map_err(|e| e.to_string())
 }
 
 /// Somebody chose a release, or none: the tip that the environment's branch has now is not what they want, and no later look may put
@@ -104,22 +122,27 @@ async fn permit(tools: &Tools, env: &EnvId, ref_name: &str) -> Result<Permit, St
 }
 
 /// Compares one environment's refs with where they were seen last, and deploys the newest one that has moved.
-async fn compare(tools: &Tools, queue: &Queue, app: &App, env: &Environment) -> Result<(), String> {
+async fn compare(
+    tools: &Tools,
+    queue: &Queue,
+    app: &App,
+    env: &Environment,
+    seen: Seen,
+) -> Result<(), String> {
     let tips = tips(tools, app, &env.id).map_err(|e| e.to_string())?;
-    let (id, at) = (env.id.clone(), tips.clone());
+    let id = env.id.clone();
+    let mut new_here = tips.clone();
+    new_here.retain(|(ref_name, _)| !seen.contains_key(ref_name));
     let read = tools.journal.store().read(move |c| {
-        let seen = store::tips::of(c, &id)?;
         let mut tried = BTreeSet::new();
-        for (ref_name, commit) in at {
-            let was_tried =
-                deployments::was_tried(c, &id, &commit)? || passed_over::has(c, &id, &commit)?;
-            if was_tried && !seen.contains_key(&ref_name) {
+        for (ref_name, commit) in new_here {
+            if deployments::was_tried(c, &id, &commit)? || passed_over::has(c, &id, &commit)? {
                 tried.insert(ref_name);
             }
         }
-        Ok((seen, tried))
+        Ok::<_, StoreError>(tried)
     });
-    let (seen, tried) = read.await.map_err(|e| e.to_string())?;
+    let tried = read.await.map_err(|e| e.to_string())?;
     let (moved, news) = {
         let repo = tools.repo(app).map_err(|e| e.to_string())?;
         // A delivery may have named the object of an annotated tag, whose commit is only known now.
@@ -170,7 +193,7 @@ async fn compare(tools: &Tools, queue: &Queue, app: &App, env: &Environment) -> 
 /// What has moved, come or gone since it was seen last.
 fn moved(
     env: &EnvId,
-    seen: &BTreeMap<String, CommitId>,
+    seen: &Seen,
     tips: &[(String, CommitId)],
     peeled: impl Fn(&CommitId) -> Option<CommitId>,
 ) -> Vec<Moved> {

@@ -107,10 +107,17 @@ fn killed_at(place: usize, name: &str) {
 /// What is committed, what `current` says and what runs are the same, and whatever began became live or was interrupted.
 pub fn consistent(teal: &Teal, when: &str) {
     one_serves(teal, when);
-    for one in teal.history() {
-        let state = one["state"].as_str().unwrap();
-        assert!(["live", "interrupted"].contains(&state), "{when}: {one:#}");
-    }
+    let history = teal.history();
+    let became = |one: &Value| {
+        ["live", "interrupted"]
+            .map(Value::from)
+            .contains(&one["state"])
+    };
+    assert!(
+        history.iter().all(became),
+        "{when}: {history:#?}\n{}",
+        teal.log()
+    );
 }
 
 /// What is committed, what `current` says and what runs are the same.

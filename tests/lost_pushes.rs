@@ -190,3 +190,41 @@ fn a_tag_that_is_found_and_told_is_deployed_once() {
         assert_eq!(teal.serves(HOST), "v2");
     }
 }
+
+/// Somebody looks at the forge's branch, and before he compares what he saw, a push to it is told and taken.
+#[test]
+fn an_older_look_at_a_branch_is_no_push_back_to_where_it_was() {
+    let sandbox = Sandbox::new();
+    let forge = Forge::start(&sandbox);
+    forge.repository(&sandbox, "blue/shop");
+    let app = App::python(&sandbox, "work");
+    let path = forge.path("blue/shop").display().to_string();
+    app.git().run(["remote", "add", "origin", &path]).ok();
+    app.git().run(["push", "--quiet", "origin", "main"]).ok();
+    let keys = format!(
+        "forge = \"gitea\"\nrepo = \"{}\"\nwebhook_secret = {{ env = \"SHOP_SECRET\" }}",
+        forge.url("blue/shop")
+    );
+    let mut teal = Teal::plan()
+        .top("reconcile = \"100ms\"")
+        .variable("SHOP_SECRET", SECRET)
+        .app("shop", &keys)
+        .environment("shop", "production", "")
+        .init(sandbox);
+    teal.serve();
+    teal.wait_for_states(&["live"]);
+    forge.hold();
+    forge.wait_for_held();
+    app.version("v2");
+    app.git().run(["push", "--quiet", "origin", "main"]).ok();
+    let head = app.git().head();
+    let delivery = Delivery::push(Sender::Gitea, "blue/shop", "refs/heads/main", &head);
+    assert_eq!(delivery.send(teal.listen(), "shop").status, 202);
+    forge.let_go();
+    teal.wait_for_states(&["live", "live"]);
+    // Another push shows that somebody has looked once more.
+    app.version("v3");
+    app.git().run(["push", "--quiet", "origin", "main"]).ok();
+    teal.wait_for_states(&["live", "live", "live"]);
+    assert_eq!(teal.serves(HOST), "v3");
+}

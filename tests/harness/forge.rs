@@ -1,5 +1,5 @@
 use super::daemon::program;
-use super::{Git, Request, Sandbox};
+use super::{Git, LONG, Request, Sandbox, wait_until};
 use std::io::{self, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -54,11 +54,33 @@ impl Forge {
         format!("http://{}/{name}.git", self.address)
     }
 
+    /// Holds what it has found to answer back from now on.
+    pub fn hold(&self) {
+        std::fs::write(self.root.join(HOLD), "").expect("a file in the sandbox");
+    }
+
+    /// Waits until an answer is held back.
+    #[track_caller]
+    pub fn wait_for_held(&self) {
+        wait_until(LONG, "an answer is held back", || {
+            self.root.join(HELD).exists()
+        });
+    }
+
+    /// Sends everything that was held back.
+    pub fn let_go(&self) {
+        std::fs::remove_file(self.root.join(HOLD)).expect("it holds");
+    }
+
     /// Where it is on disk.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(format!("{name}.git"))
     }
 }
+
+/// While there is a file of this name, answers are held back; the other one says that one is.
+const HOLD: &str = "hold";
+const HELD: &str = "held";
 
 impl Drop for Forge {
     fn drop(&mut self) {
@@ -93,6 +115,10 @@ fn answer(mut stream: TcpStream, root: &Path) -> io::Result<()> {
     let body = request.body;
     thread::spawn(move || input.write_all(&body));
     let output = child.wait_with_output()?.stdout;
+    if root.join(HOLD).exists() && request.method == "POST" {
+        std::fs::write(root.join(HELD), "")?;
+        wait_until(LONG, "it is let go", || !root.join(HOLD).exists());
+    }
     let end = output
         .windows(4)
         .position(|four| four == b"\r\n\r\n")
