@@ -2,6 +2,7 @@
 //! what ran out and where, and once there is room again the next push is deployed.
 
 use crate::harness::{App, Daemon, LONG, Outcome, Sandbox, Teal, wait_until};
+use crate::survival::observed;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
@@ -170,15 +171,7 @@ fn a_full_disk_leaves_the_way_back_open_to_a_release_that_fails_while_it_is_obse
     let Some((mut teal, app, _away)) = on_small("state", "size=96m") else {
         return;
     };
-    teal.stop(Signal::SIGTERM);
-    let quick = fs::read_to_string(teal.config()).unwrap();
-    fs::write(teal.config(), quick.replace("300ms", "1h")).unwrap();
-    teal.serve();
-    app.version("v2");
-    let mut command = app.git().command();
-    command.args(["push", "production", "main"]);
-    let mut pushing = Daemon::spawn("git push", &mut command);
-    pushing.says("green serves");
+    let mut pushing = observed(&mut teal, &app);
     let filler = fill(&teal);
     let pid = teal.root("shop", "production").join("shared/green.pid");
     let pid: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();

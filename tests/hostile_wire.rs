@@ -68,16 +68,9 @@ fn refs_are_data() {
 /// A server that takes the webhooks of a GitHub, and one commit that was pushed there.
 fn hooked() -> (Teal, Forge, App, String) {
     let sandbox = Sandbox::new();
-    let forge = Forge::start(&sandbox);
-    forge.repository(&sandbox, "blue/shop");
-    let app = App::python(&sandbox, "work");
-    let path = forge.path("blue/shop").display().to_string();
-    app.git().run(["remote", "add", "origin", &path]).ok();
+    let (forge, app) = Forge::with_shop(&sandbox);
     app.git().run(["push", "--quiet", "origin", "main"]).ok();
-    let keys = format!(
-        "forge = \"github\"\nrepo = \"{}\"\nwebhook_secret = {{ env = \"SHOP_SECRET\" }}",
-        forge.url("blue/shop")
-    );
+    let keys = forge.shop_keys("github");
     let mut teal = Teal::plan()
         .top("reconcile = \"0s\"")
         .variable("SHOP_SECRET", SECRET)

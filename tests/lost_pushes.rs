@@ -149,15 +149,8 @@ fn a_branch_that_stands_still_does_not_undo_a_rollback() {
 fn a_tag_that_is_found_and_told_is_deployed_once() {
     for told_first in [true, false] {
         let sandbox = Sandbox::new();
-        let forge = Forge::start(&sandbox);
-        forge.repository(&sandbox, "blue/shop");
-        let app = App::python(&sandbox, "work");
-        let path = forge.path("blue/shop").display().to_string();
-        app.git().run(["remote", "add", "origin", &path]).ok();
-        let keys = format!(
-            "forge = \"gitea\"\nrepo = \"{}\"\nwebhook_secret = {{ env = \"SHOP_SECRET\" }}",
-            forge.url("blue/shop")
-        );
+        let (forge, app) = Forge::with_shop(&sandbox);
+        let keys = forge.shop_keys("gitea");
         let reconcile = if told_first { "0s" } else { "100ms" };
         let mut teal = Teal::plan()
             .top(&format!("reconcile = \"{reconcile}\""))
@@ -195,16 +188,9 @@ fn a_tag_that_is_found_and_told_is_deployed_once() {
 #[test]
 fn an_older_look_at_a_branch_is_no_push_back_to_where_it_was() {
     let sandbox = Sandbox::new();
-    let forge = Forge::start(&sandbox);
-    forge.repository(&sandbox, "blue/shop");
-    let app = App::python(&sandbox, "work");
-    let path = forge.path("blue/shop").display().to_string();
-    app.git().run(["remote", "add", "origin", &path]).ok();
+    let (forge, app) = Forge::with_shop(&sandbox);
     app.git().run(["push", "--quiet", "origin", "main"]).ok();
-    let keys = format!(
-        "forge = \"gitea\"\nrepo = \"{}\"\nwebhook_secret = {{ env = \"SHOP_SECRET\" }}",
-        forge.url("blue/shop")
-    );
+    let keys = forge.shop_keys("gitea");
     let mut teal = Teal::plan()
         .top("reconcile = \"100ms\"")
         .variable("SHOP_SECRET", SECRET)

@@ -122,15 +122,8 @@ fn while_the_server_is_down_nobody_can_be_asked_so_nothing_lands() {
 #[test]
 fn a_forges_login_is_asked_for_and_reconcile_brings_in_nobody_by_the_back_door() {
     let sandbox = Sandbox::new();
-    let forge = Forge::start(&sandbox);
-    forge.repository(&sandbox, "blue/shop");
-    let app = App::python(&sandbox, "work");
-    let path = forge.path("blue/shop").display().to_string();
-    app.git().run(["remote", "add", "origin", &path]).ok();
-    let keys = format!(
-        "forge = \"github\"\nrepo = \"{}\"\nwebhook_secret = {{ env = \"SHOP_SECRET\" }}\nallow = \"group:release\"",
-        forge.url("blue/shop")
-    );
+    let (forge, app) = Forge::with_shop(&sandbox);
+    let keys = format!("{}\nallow = \"group:release\"", forge.shop_keys("github"));
     let plan = |login: &str| {
         Teal::plan()
             .top(&format!(

@@ -55,9 +55,8 @@ fn a_service_that_is_killed_is_started_again() {
     assert_eq!(teal.serves(HOST), "v2");
 }
 
-#[test]
-fn a_service_that_is_killed_while_it_is_observed_is_rolled_back() {
-    let (mut teal, app) = live();
+/// The push of a `v2` that is observed for an hour from now on.
+pub fn observed(teal: &mut Teal, app: &App) -> Daemon {
     teal.stop(Signal::SIGTERM);
     let patient = fs::read_to_string(teal.config()).unwrap();
     fs::write(teal.config(), patient.replace("300ms", "1h")).unwrap();
@@ -67,6 +66,13 @@ fn a_service_that_is_killed_while_it_is_observed_is_rolled_back() {
     command.args(["push", "production", "main"]);
     let mut pushing = Daemon::spawn("git push", &mut command);
     pushing.says("green serves");
+    pushing
+}
+
+#[test]
+fn a_service_that_is_killed_while_it_is_observed_is_rolled_back() {
+    let (mut teal, app) = live();
+    let mut pushing = observed(&mut teal, &app);
     kill9(service(&teal, "green"));
     pushing.says("rolled back");
     assert_eq!(teal.states(), ["live", "rolled_back"]);

@@ -58,21 +58,14 @@ fn a_push_of_too_much_is_refused() {
 #[test]
 fn a_remote_that_sends_too_much_is_stopped_and_leaves_nothing() {
     let sandbox = Sandbox::new();
-    let forge = Forge::start(&sandbox);
-    forge.repository(&sandbox, "blue/shop");
-    let app = App::python(&sandbox, "work");
-    let path = forge.path("blue/shop").display().to_string();
-    app.git().run(["remote", "add", "origin", &path]).ok();
+    let (forge, app) = Forge::with_shop(&sandbox);
     let push = || {
         app.git()
             .run(["push", "--quiet", "--force", "origin", "main"])
             .ok()
     };
     push();
-    let keys = format!(
-        "forge = \"github\"\nrepo = \"{}\"\nwebhook_secret = {{ env = \"SHOP_SECRET\" }}\nlargest_push = \"3MB\"",
-        forge.url("blue/shop")
-    );
+    let keys = format!("{}\nlargest_push = \"3MB\"", forge.shop_keys("github"));
     let mut teal = Teal::plan()
         .top("reconcile = \"0s\"")
         .variable("SHOP_SECRET", SECRET)

@@ -24,16 +24,8 @@ impl World {
     /// One that also looks by itself, this often.
     fn with(sender: Sender, reconcile: &str) -> World {
         let sandbox = Sandbox::new();
-        let forge = Forge::start(&sandbox);
-        forge.repository(&sandbox, REPOSITORY);
-        let app = App::python(&sandbox, "work");
-        let path = forge.path(REPOSITORY).display().to_string();
-        app.git().run(["remote", "add", "origin", &path]).ok();
-        let keys = format!(
-            "forge = \"{}\"\nrepo = \"{}\"\nwebhook_secret = {{ env = \"SHOP_SECRET\" }}",
-            sender.word(),
-            forge.url(REPOSITORY)
-        );
+        let (forge, app) = Forge::with_shop(&sandbox);
+        let keys = forge.shop_keys(sender.word());
         let mut teal = Teal::plan()
             .top(&format!("reconcile = \"{reconcile}\""))
             .variable("SHOP_SECRET", SECRET)

@@ -1,5 +1,5 @@
 use super::daemon::program;
-use super::{Git, LONG, Request, Sandbox, wait_until};
+use super::{App, Git, LONG, Request, Sandbox, wait_until};
 use std::io::{self, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -41,6 +41,25 @@ impl Forge {
         }
     }
 
+    /// A forge with the repository `blue/shop`, and the app whose `origin` it is; nothing is pushed there yet.
+    pub fn with_shop(sandbox: &Sandbox) -> (Forge, App) {
+        let forge = Forge::start(sandbox);
+        forge.repository(sandbox, SHOP);
+        let app = App::python(sandbox, "work");
+        let path = forge.path(SHOP).display().to_string();
+        app.git().run(["remote", "add", "origin", &path]).ok();
+        (forge, app)
+    }
+
+    /// What an app's table says that is `blue/shop` at this kind of forge, with the secret of the environment variable
+    /// `SHOP_SECRET`.
+    pub fn shop_keys(&self, kind: &str) -> String {
+        format!(
+            "forge = \"{kind}\"\nrepo = \"{}\"\nwebhook_secret = {{ env = \"SHOP_SECRET\" }}",
+            self.url(SHOP)
+        )
+    }
+
     /// Makes the repository `owner/name`; git in it.
     pub fn repository(&self, sandbox: &Sandbox, name: &str) -> Git {
         let git = Git::at(sandbox, sandbox.dir(format!("forge/{name}.git")));
@@ -77,6 +96,8 @@ impl Forge {
         self.root.join(format!("{name}.git"))
     }
 }
+
+const SHOP: &str = "blue/shop";
 
 /// While there is a file of this name, answers are held back; the other one says that one is.
 const HOLD: &str = "hold";

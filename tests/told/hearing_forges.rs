@@ -26,11 +26,7 @@ impl World {
     /// One whose production has these keys.
     pub fn having(plan: TealPlan, kind: &str, api: &str, keys: &str, production: &str) -> World {
         let sandbox = Sandbox::new();
-        let forge = Forge::start(&sandbox);
-        forge.repository(&sandbox, "blue/shop");
-        let app = App::python(&sandbox, "work");
-        let path = forge.path("blue/shop").display().to_string();
-        app.git().run(["remote", "add", "origin", &path]).ok();
+        let (forge, app) = Forge::with_shop(&sandbox);
         let key = if keys.contains("APP_KEY") {
             app_key(&sandbox)
         } else {
