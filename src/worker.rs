@@ -2,24 +2,26 @@
 //! runs, so it is also who cancels, and who retires the old color when its time is over.
 
 mod destroy;
+mod stopping;
+mod warm;
 
 pub use destroy::TakenDown;
 
-use crate::config::Environment;
-use crate::domain::{Deployment, DeploymentId, EnvId, Kind, Mode, Origin, State};
+use crate::domain::{Deployment, DeploymentId, EnvId, State};
 use crate::journal::JournalError;
 use crate::pipeline::{self, Cancel, Tools};
-use crate::queue::{Queue, Queued, Wish};
+use crate::queue::Queue;
 use crate::recovery;
-use crate::store::{deployments, environments};
+use crate::store::deployments;
 use crate::system::clock;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
+use warm::Warm;
 
 /// How long a deployment whose journal could not be written waits before it is put in order.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -34,13 +36,6 @@ pub struct Worker {
     left: Arc<Notify>,
     preparing: Arc<Mutex<HashMap<EnvId, Preparing>>>,
     warm: Arc<Mutex<HashMap<EnvId, Warm>>>,
-}
-
-/// Until when an old color is kept, by the clock and by the time that passes, which nobody puts forward or back.
-#[derive(Clone, Copy)]
-struct Warm {
-    until_ms: i64,
-    end: Instant,
 }
 
 /// What is made ready in an environment while nothing is deployed there.
@@ -217,178 +212,6 @@ impl Worker {
             tracing::error!(deployment = id, error, "it cannot be put in order yet");
             tokio::time::sleep(AGAIN).await;
         }
-    }
-
-    /// Retires old colors whose time is over; says how long until the next one.
-    async fn retire_what_is_over(&self) -> Duration {
-        let mut next = Duration::from_secs(3600);
-        for env in self.tools.server.environments() {
-            match self.time_left(env).await {
-                Ok(Some(Duration::ZERO)) => self.begin_to_retire(env),
-                Ok(Some(left)) => next = next.min(left),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::error!(env = %env.id, %error, "it cannot be seen how warm the old color is")
-                }
-            }
-        }
-        next
-    }
-
-    /// How long the old color stays up; nothing when it is cold, or when a deployment will see to it.
-    async fn time_left(&self, env: &Environment) -> Result<Option<Duration>, JournalError> {
-        if self.running().contains_key(&env.id) {
-            return Ok(None);
-        }
-        let standing = self.tools.journal.standing(&env.id).await?;
-        let Some(until_ms) = standing.warm_until_ms else {
-            return Ok(None);
-        };
-        let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = warm.get(&env.id).filter(|known| known.until_ms == until_ms);
-        let end = match known {
-            Some(known) => known.end,
-            None => {
-                // A clock that was put back keeps nothing warm for longer than it was meant to be.
-                let end = Instant::now() + time_until(until_ms).min(env.keep_warm);
-                warm.insert(env.id.clone(), Warm { until_ms, end });
-                end
-            }
-        };
-        Ok(Some(end.saturating_duration_since(Instant::now())))
-    }
-
-    /// Draining takes its time, so it has a task of its own. No deployment of the environment begins meanwhile: it would
-    /// start its service under the name that is being stopped.
-    fn begin_to_retire(&self, env: &Environment) {
-        self.running().insert(env.id.clone(), Running::nobody());
-        let (worker, env) = (self.clone(), env.clone());
-        tokio::spawn(async move {
-            if let Err(error) = worker.retire(&env).await {
-                tracing::error!(env = %env.id, error, "the old color cannot be retired");
-                tokio::time::sleep(AGAIN).await;
-            }
-            worker.leave(&env.id);
-        });
-    }
-
-    async fn retire(&self, env: &Environment) -> Result<(), String> {
-        let journal = &self.tools.journal;
-        let standing = journal.standing(&env.id).await.map_err(|e| e.to_string())?;
-        let color = standing.standby();
-        let stopped = pipeline::retire(&self.tools, env, color)
-            .await
-            .map_err(|e| e.to_string())?;
-        tracing::info!(env = %env.id, %color, stopped = stopped.join(", "), "the old color is retired");
-        let id = env.id.clone();
-        let cold = journal.write(move |entry| {
-            environments::change(entry.connection(), &id, |standing| {
-                standing.warm_until_ms = None
-            })?;
-            Ok(())
-        });
-        cold.await.map_err(|e| e.to_string())
-    }
-
-    /// Stops a deployment, whatever it does: what it started is killed and seen gone before it counts as cancelled. One
-    /// that serves already is rolled back.
-    pub async fn cancel(&self, id: DeploymentId, by: &str) -> Result<Deployment, WorkerError> {
-        let deployment = self.tools.journal.deployment(id).await?;
-        if deployment.state.is_final() {
-            return Err(WorkerError::Over(id, deployment.state));
-        }
-        let why = format!("cancelled by {by}");
-        if self.pull(id, &why) {
-            return self.ended(id).await;
-        }
-        match self
-            .tools
-            .journal
-            .move_to(id, State::Cancelled, Some(why.clone()))
-            .await
-        {
-            // It left the queue at this very moment.
-            Err(JournalError::Illegal { .. }) if self.pull(id, &why) => self.ended(id).await,
-            moved => Ok(moved?),
-        }
-    }
-
-    /// Asks a deployment that runs to stop; false when it does not run.
-    fn pull(&self, id: DeploymentId, why: &str) -> bool {
-        let running = self.running();
-        let found = running.values().find(|running| running.id == id);
-        found.map(|running| running.cancel.pull(why)).is_some()
-    }
-
-    /// Waits until a deployment has ended.
-    pub async fn ended(&self, id: DeploymentId) -> Result<Deployment, WorkerError> {
-        let mut changes = self.tools.journal.changes();
-        loop {
-            changes.mark_unchanged();
-            let deployment = self.tools.journal.deployment(id).await?;
-            if deployment.state.is_final() || changes.changed().await.is_err() {
-                return Ok(deployment);
-            }
-        }
-    }
-
-    /// Goes back: to the warm release, or to the named backup. What runs or waits in the environment is cancelled; a
-    /// deployment that is being observed is what people want to get away from, so cancelling it is the rollback.
-    pub async fn rollback(
-        &self,
-        env: &EnvId,
-        backup: Option<String>,
-        by: &str,
-        door: Origin,
-    ) -> Result<Queued, WorkerError> {
-        self.tools.make_way();
-        let id = env.clone();
-        let open = self
-            .tools
-            .journal
-            .store()
-            .read(move |c| deployments::open(c, Some(&id)))
-            .await;
-        for deployment in open.map_err(JournalError::from)? {
-            let ended = match self
-                .cancel(deployment.id, &format!("{by} (rollback)"))
-                .await
-            {
-                // It ended by itself meanwhile.
-                Err(WorkerError::Over(..)) => continue,
-                other => other?,
-            };
-            if ended.state == State::RolledBack && backup.is_none() {
-                return Ok(Queued {
-                    id: ended.id,
-                    env: env.clone(),
-                });
-            }
-        }
-        let standing = self.tools.journal.standing(env).await?;
-        let Some(serving) = standing.serving() else {
-            return Err(WorkerError::NothingServes(env.clone()));
-        };
-        let other = standing
-            .slots
-            .of(standing.standby())
-            .as_ref()
-            .filter(|release| release.served);
-        let target = other.unwrap_or(serving);
-        let wish = Wish {
-            env: env.clone(),
-            commit: target.commit.clone(),
-            ref_name: target.ref_name.clone(),
-            kind: Kind::Rollback { backup },
-            by: by.to_owned(),
-            origin: door,
-            mode: Mode::Fast,
-            redeploy: true,
-            skip_tests: false,
-            retry_of: None,
-            now: false,
-        };
-        Ok(self.queue.ask(wish).await?)
     }
 
     fn preparations(&self) -> MutexGuard<'_, HashMap<EnvId, Preparing>> {
