@@ -3,11 +3,13 @@
 
 use crate::pipeline::Tools;
 use crate::service::Service;
+use crate::store::environments;
 use crate::system::clock::Seldom;
 use crate::system::{git, reserve};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -21,6 +23,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_secs(60);
 /// How often it is looked whether there is room again for the way back.
 const ROOM: Duration = Duration::from_secs(10);
+/// How often it is looked while a service is missing.
+const MISSING: Duration = Duration::from_secs(5);
 /// How often repositories are packed, and how long that may take.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const PACKING: Duration = Duration::from_secs(1800);
@@ -79,15 +83,21 @@ async fn room(tools: &Tools) {
 async fn services(tools: &Tools) {
     let mut watched: HashMap<String, JoinHandle<()>> = HashMap::new();
     let mut changes = tools.journal.changes();
+    // Whoever is not attended any more may only have seemed to end.
+    let left = Arc::new(Notify::new());
     loop {
         watched.retain(|_, watcher| !watcher.is_finished());
         match tools.services.running("").await {
             Ok(running) => {
                 for service in running {
                     let key = service.key().to_owned();
-                    watched
-                        .entry(key)
-                        .or_insert_with(|| tokio::spawn(attend(service)));
+                    let left = Arc::clone(&left);
+                    watched.entry(key).or_insert_with(|| {
+                        tokio::spawn(async move {
+                            attend(service).await;
+                            left.notify_one();
+                        })
+                    });
                 }
             }
             Err(error) => tracing::warn!(%error, "the services cannot be looked after"),
@@ -95,8 +105,19 @@ async fn services(tools: &Tools) {
         sleep(SETTLE).await;
         tokio::select! {
             _ = changes.changed() => {}
-            () = sleep(QUIET) => {}
+            () = left.notified() => {}
+            () = sleep(quiet(tools, watched.len()).await) => {}
         }
+    }
+}
+
+/// How long until the next look. Where fewer run than serve, somebody may have removed what they are found by: it is made
+/// again within moments.
+async fn quiet(tools: &Tools, watched: usize) -> Duration {
+    let serving = tools.journal.store().read(environments::serving).await;
+    match serving.is_ok_and(|serving| watched < serving.len()) {
+        true => MISSING,
+        false => QUIET,
     }
 }
 

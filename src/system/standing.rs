@@ -14,7 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// How often it is looked whether it is still there.
-pub const LOOK: Duration = Duration::from_secs(2);
+pub const LOOK: Duration = Duration::from_secs(5);
 
 /// The folder of sockets: everybody may enter it, and each socket says who may speak.
 const FOLDER_MODE: u32 = 0o755;

@@ -96,8 +96,9 @@ impl Keeper {
             // Somebody has started another service of this name meanwhile.
             return Err(Failed::Held);
         }
-        self.control.open(&services).at("listen at", &services)?;
+        // Before the socket: whoever finds neither takes the service for ended.
         self.save();
+        self.control.open(&services).at("listen at", &services)?;
         Ok(())
     }
 
