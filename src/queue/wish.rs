@@ -1,4 +1,5 @@
 use crate::domain::{CommitId, Deployment, DeploymentId, EnvId, Kind, Mode, Origin, State};
+use crate::store::environments::Release;
 
 /// What became of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,28 @@ impl Wish {
             ended_ms: None,
             failure: None,
             receipt: None,
+        }
+    }
+
+    /// A release that is there already, once more or elsewhere. It is never built from scratch: that would make something
+    /// else than what was tried.
+    pub fn of_release(
+        (env, kind): (EnvId, Kind),
+        release: &Release,
+        (by, origin): (&str, Origin),
+    ) -> Wish {
+        Wish {
+            env,
+            kind,
+            commit: release.commit.clone(),
+            ref_name: release.ref_name.clone(),
+            by: by.to_owned(),
+            origin,
+            mode: Mode::Fast,
+            redeploy: true,
+            skip_tests: false,
+            retry_of: None,
+            now: false,
         }
     }
 

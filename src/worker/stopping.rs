@@ -1,7 +1,7 @@
 //! What ends a deployment from outside: somebody cancels it, or goes back to an earlier release.
 
 use super::{Worker, WorkerError};
-use crate::domain::{Deployment, DeploymentId, EnvId, Kind, Mode, Origin, State};
+use crate::domain::{Deployment, DeploymentId, EnvId, Kind, Origin, State};
 use crate::journal::JournalError;
 use crate::queue::{Queued, Wish};
 use crate::store::deployments;
@@ -92,19 +92,8 @@ impl Worker {
             .as_ref()
             .filter(|release| release.served);
         let target = other.unwrap_or(serving);
-        let wish = Wish {
-            env: env.clone(),
-            commit: target.commit.clone(),
-            ref_name: target.ref_name.clone(),
-            kind: Kind::Rollback { backup },
-            by: by.to_owned(),
-            origin: door,
-            mode: Mode::Fast,
-            redeploy: true,
-            skip_tests: false,
-            retry_of: None,
-            now: false,
-        };
+        let what = (env.clone(), Kind::Rollback { backup });
+        let wish = Wish::of_release(what, target, (by, door));
         Ok(self.queue.ask(wish).await?)
     }
 }

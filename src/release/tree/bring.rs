@@ -1,7 +1,8 @@
 use super::fill::copy_file;
 use super::hash::{hash_of, hash_of_text};
-use super::listing::{Kind, Listing, Node, Stamp};
+use super::listing::Listing;
 use super::look::{Mark, look, stat_at, stat_of};
+use super::node::{Kind, Node, Stamp};
 use super::store::Store;
 use crate::release::walk::{Cursor, bytes, share_out, shown, split};
 use crate::system::copy::Copier;

@@ -1,6 +1,7 @@
 use super::hash::{hash_of, hash_of_text};
-use super::listing::{Kind, Listing, Node, Stamp};
+use super::listing::Listing;
 use super::look::{Mark, look, stat_of};
+use super::node::{Kind, Node, Stamp};
 use crate::release::walk::{Cursor, share_out, shown, split};
 use crate::system::files::FileError;
 use crate::system::folder::{EntryKind, Folder};

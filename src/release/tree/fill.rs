@@ -1,6 +1,7 @@
 use super::draft::Draft;
 use super::hash::hash_of;
-use super::listing::{Kind, Listing, Node, Stamp};
+use super::listing::Listing;
+use super::node::{Kind, Node, Stamp};
 use super::store::Store;
 use crate::release::walk::{Cursor, bytes, share_out, split};
 use crate::system::copy::Copier;

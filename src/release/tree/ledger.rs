@@ -1,7 +1,8 @@
 //! What a slot's files were like when they were last known to equal something sealed. It is kept outside the slot, so that
 //! the next sealing reads only what changed. It is a memory, never a truth: every file is looked at again.
 
-use super::listing::{Kind, Listing, Node, Stamp};
+use super::listing::Listing;
+use super::node::{Kind, Node, Stamp};
 use crate::system::files::{AtPath, FileError, create_dir, write_atomic};
 use crate::system::stamps::{NO_BOOT, boot, sum};
 use std::fs;

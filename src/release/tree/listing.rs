@@ -1,112 +1,6 @@
-use crate::system::folder::EntryKind;
-use crate::system::stamps::{TICK, nanos};
-use rustix::fs::Stat;
+use super::node::{Kind, Node, Stamp};
 use std::collections::HashSet;
 use std::ops::Range;
-
-/// What a path of a release is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::release) enum Kind {
-    File,
-    Link,
-    Folder,
-}
-
-/// What the system said about a path of a slot when it was last known to be as it was sealed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::release) struct Stamp {
-    pub(super) changed: i64,
-    pub(super) inode: u64,
-}
-
-impl Stamp {
-    /// Of a path that nothing is known about: no file has it.
-    pub(super) const UNKNOWN: Stamp = Stamp {
-        changed: i64::MAX,
-        inode: 0,
-    };
-
-    pub(super) fn of(stat: &Stat) -> Stamp {
-        Stamp {
-            changed: nanos(stat.st_ctime, stat.st_ctime_nsec as i64),
-            inode: stat.st_ino,
-        }
-    }
-
-    /// The stamp, if a change after `looked` would surely show in it.
-    pub(super) fn settled(self, looked: i64) -> Stamp {
-        match self.changed.saturating_add(TICK) < looked {
-            true => self,
-            false => Stamp::UNKNOWN,
-        }
-    }
-}
-
-/// One path of a release. What is inside a folder follows it directly, by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::release) struct Node {
-    pub(in crate::release) kind: Kind,
-    /// Permission bits.
-    pub(in crate::release) mode: u32,
-    pub(in crate::release) size: u64,
-    /// When a file's content was last changed, in nanoseconds since the epoch.
-    pub(in crate::release) modified: i64,
-    /// The SHA-256 of a file's content or a link's text.
-    pub(in crate::release) hash: [u8; 32],
-    pub(super) stamp: Stamp,
-    /// Of a folder: in which of the listing's holders its files are.
-    pub(super) holder: u32,
-    /// Of a folder: how many of the nodes that follow are below it.
-    pub(super) below: u32,
-    pub(super) start: u32,
-    pub(super) length: u32,
-}
-
-impl Node {
-    /// What the system says about a path, its content left open.
-    pub(super) fn of(stat: &Stat) -> Node {
-        let kind = match EntryKind::of_mode(stat.st_mode) {
-            EntryKind::Folder => Kind::Folder,
-            EntryKind::Link => Kind::Link,
-            _ => Kind::File,
-        };
-        let is_file = kind == Kind::File;
-        Node {
-            kind,
-            mode: match kind {
-                Kind::File => stat.st_mode & 0o777,
-                // Whoever removes the copy one day must be able to enter it.
-                Kind::Folder => stat.st_mode & 0o777 | 0o700,
-                Kind::Link => 0o777,
-            },
-            size: match is_file {
-                true => stat.st_size.try_into().unwrap_or(0),
-                false => 0,
-            },
-            modified: match is_file {
-                true => nanos(stat.st_mtime, stat.st_mtime_nsec as i64),
-                false => 0,
-            },
-            hash: [0; 32],
-            stamp: Stamp::of(stat),
-            holder: 0,
-            below: 0,
-            start: 0,
-            length: 0,
-        }
-    }
-
-    /// Whether the two look the same, contents left open.
-    pub(super) fn looks_like(&self, other: &Node) -> bool {
-        (self.kind, self.mode, self.size, self.modified)
-            == (other.kind, other.mode, other.size, other.modified)
-    }
-
-    /// Whether the two are the same, bar what is below a folder.
-    pub(super) fn is_like(&self, other: &Node) -> bool {
-        self.looks_like(other) && self.hash == other.hash
-    }
-}
 
 /// Everything in a release, or in a folder of it: a folder before what is in it, the names of one folder in byte order.
 /// The first node is the folder itself.
@@ -290,50 +184,6 @@ impl Listing {
             node.stamp = Stamp::UNKNOWN;
         }
     }
-
-    /// This listing without some of its files.
-    pub(super) fn without(&self, gone: &[usize]) -> Listing {
-        let mut left = Listing::beside(self);
-        let mut open: Vec<(usize, usize)> = Vec::new();
-        for at in 0..self.nodes.len() {
-            while let Some((end, place)) = open.last().copied()
-                && end <= at
-            {
-                left.close(place);
-                open.pop();
-            }
-            if gone.binary_search(&at).is_err() {
-                let place = left.push(self.nodes[at], self.path(at));
-                if self.nodes[at].kind == Kind::Folder {
-                    open.push((self.range(at).end, place));
-                }
-            }
-        }
-        for (_, place) in open.into_iter().rev() {
-            left.close(place);
-        }
-        left
-    }
-
-    /// This listing with a part of it replaced, or left out.
-    pub(in crate::release) fn with(&self, path: &[u8], part: Option<&Listing>) -> Listing {
-        let mut grafted = Listing::beside(self);
-        let mut part = part.cloned();
-        if let Some(part) = &mut part {
-            let numbers: Vec<u32> = part
-                .holders
-                .iter()
-                .map(|name| grafted.holder_number(name))
-                .collect();
-            for node in &mut part.nodes {
-                node.holder = numbers.get(node.holder as usize).copied().unwrap_or(0);
-            }
-        }
-        let top = (!self.nodes.is_empty()).then_some(0);
-        graft(&mut grafted, self, top, 0, path, part.as_ref());
-        grafted.drop_idle_holders();
-        grafted
-    }
 }
 
 /// How large the files of these listings are, each content counted once.
@@ -346,61 +196,12 @@ pub(in crate::release) fn distinct_bytes<'a>(listings: impl Iterator<Item = &'a 
         .sum()
 }
 
-/// Copies a folder of `old` whose path is the first `done` bytes of `path`, with `part` in the place that `path` names.
-fn graft(
-    into: &mut Listing,
-    old: &Listing,
-    at: Option<usize>,
-    done: usize,
-    path: &[u8],
-    part: Option<&Listing>,
-) {
-    if done == path.len() {
-        if let Some(part) = part {
-            into.take(part, 0);
-        }
-        return;
-    }
-    let unknown = Node {
-        kind: Kind::Folder,
-        mode: 0,
-        size: 0,
-        modified: 0,
-        hash: [0; 32],
-        stamp: Stamp::UNKNOWN,
-        holder: 0,
-        below: 0,
-        start: 0,
-        length: 0,
-    };
-    let folder = at.filter(|at| old.nodes[*at].kind == Kind::Folder);
-    let mut own = folder.map_or(unknown, |at| old.nodes[at]);
-    // What is in the folder is not as it was listed any more.
-    own.stamp = Stamp::UNKNOWN;
-    let place = into.push(own, &path[..done]);
-    let start = if done == 0 { 0 } else { done + 1 };
-    let end = path[start..]
-        .iter()
-        .position(|byte| *byte == b'/')
-        .map_or(path.len(), |slash| start + slash);
-    let name = &path[start..end];
-    let children: Vec<usize> = folder.map_or(Vec::new(), |at| old.children(at).collect());
-    for child in children.iter().filter(|child| old.name(**child) < name) {
-        into.take(old, *child);
-    }
-    let there = children.iter().find(|child| old.name(**child) == name);
-    graft(into, old, there.copied(), end, path, part);
-    for child in children.iter().filter(|child| old.name(**child) > name) {
-        into.take(old, *child);
-    }
-    into.close(place);
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use super::super::node::Stamp;
     use super::*;
 
-    fn file() -> Node {
+    pub fn file() -> Node {
         Node {
             kind: Kind::File,
             mode: 0o644,
@@ -418,19 +219,14 @@ mod tests {
         }
     }
 
-    fn folder() -> Node {
+    pub fn folder() -> Node {
         Node {
             kind: Kind::Folder,
             ..file()
         }
     }
 
-    fn paths(listing: &Listing) -> Vec<String> {
-        let path = |at| String::from_utf8(listing.path(at).to_vec()).unwrap();
-        (0..listing.nodes.len()).map(path).collect()
-    }
-
-    fn sample() -> Listing {
+    pub fn sample() -> Listing {
         let mut listing = Listing {
             holders: vec!["one".to_owned()],
             ..Listing::default()
@@ -443,38 +239,6 @@ mod tests {
         listing.push(file(), b"c");
         listing.close(0);
         listing
-    }
-
-    #[test]
-    fn a_part_is_put_in_its_place() {
-        let mut part = Listing {
-            holders: vec!["two".to_owned()],
-            ..Listing::default()
-        };
-        part.push(folder(), b"b/d");
-        part.push(file(), b"b/d/y");
-        part.close(0);
-        let grafted = sample().with(b"b/d", Some(&part));
-        assert_eq!(paths(&grafted), ["", "a", "b", "b/d", "b/d/y", "b/x", "c"]);
-        assert_eq!(grafted.nodes[0].below, 6);
-        let at = grafted.find(b"b/d").unwrap();
-        assert_eq!((grafted.holder(at), grafted.holder(0)), ("two", "one"));
-        assert_eq!(
-            grafted.nodes[grafted.find(b"b").unwrap()].stamp,
-            Stamp::UNKNOWN
-        );
-        let without = grafted.without(&[4, 5]);
-        assert_eq!(paths(&without), ["", "a", "b", "b/d", "c"]);
-        assert_eq!(
-            without.nodes.iter().map(|n| n.below).collect::<Vec<_>>(),
-            [4, 0, 1, 0, 0]
-        );
-        let gone = grafted.with(b"b/d", None);
-        assert_eq!(paths(&gone), paths(&sample()));
-        let fresh = Listing::default().with(b"b/d", Some(&part));
-        assert_eq!(paths(&fresh), ["", "b", "b/d", "b/d/y"]);
-        assert_eq!(part.find(b"b/d/y"), Some(1));
-        assert_eq!(part.find(b"b/e"), None);
     }
 
     #[test]

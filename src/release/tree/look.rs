@@ -1,4 +1,5 @@
-use super::listing::{Kind, Listing, Node, Stamp};
+use super::listing::Listing;
+use super::node::{Kind, Node, Stamp};
 use crate::release::walk::{Cursor, bytes, share_out, split};
 use crate::system::files::{AtPath, FileError};
 use crate::system::folder::Folder;

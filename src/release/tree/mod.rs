@@ -14,10 +14,12 @@
 mod bring;
 mod draft;
 mod fill;
+mod graft;
 mod hash;
 mod ledger;
 mod listing;
 mod look;
+mod node;
 mod store;
 mod text;
 
@@ -25,7 +27,8 @@ pub(super) use bring::bring;
 pub(super) use draft::Draft;
 pub(super) use fill::{Filling, is_way};
 pub(super) use hash::{hash_of, hash_of_text};
-pub(super) use listing::{Kind, Listing, distinct_bytes};
+pub(super) use listing::{Listing, distinct_bytes};
 #[cfg(test)]
 pub(super) use look::all_settled;
+pub(super) use node::Kind;
 pub(super) use store::Store;

@@ -1,6 +1,7 @@
 //! The list of a sealed release as text, a line for each path: kind, permissions, size, time, SHA-256, path.
 
-use super::listing::{Kind, Listing, Node, Stamp};
+use super::listing::Listing;
+use super::node::{Kind, Node, Stamp};
 use std::borrow::Cow;
 use std::fmt::Write;
 

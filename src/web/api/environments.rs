@@ -2,7 +2,7 @@ use super::deployments::begun;
 use super::permission::permit;
 use super::types::{Begun, MaintenanceRequest, RollbackRequest, Which};
 use super::{backups, pick};
-use crate::domain::{Act, EnvId, Kind, Mode, Origin};
+use crate::domain::{Act, EnvId, Kind, Origin};
 use crate::queue::Wish;
 use crate::reconcile;
 use crate::release::Backup;
@@ -29,8 +29,6 @@ pub(in crate::web) async fn roll_back(
     peer: &Peer,
 ) -> Result<Begun, Refusal> {
     let about = request.to.as_deref().unwrap_or_default();
-    // Even that somebody asked has to be written down.
-    worker.tools().make_way();
     let (actor, permit) = permit(worker.tools(), peer, Act::Rollback, env, about).await?;
     let target = match &request.to {
         Some(to) => {
@@ -107,19 +105,7 @@ pub(super) async fn again(
                 .next(format!("deploy it first: teal deploy {}", env.env)),
         );
     };
-    let wish = Wish {
-        env: env.clone(),
-        kind: Kind::Restart,
-        commit: serving.commit.clone(),
-        ref_name: serving.ref_name.clone(),
-        by,
-        origin: door,
-        mode: Mode::Fast,
-        redeploy: true,
-        skip_tests: false,
-        retry_of: None,
-        now: false,
-    };
+    let wish = Wish::of_release((env.clone(), Kind::Restart), serving, (&by, door));
     Ok(begun(worker.tools(), worker.queue().ask(wish).await?))
 }
 

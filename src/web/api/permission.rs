@@ -105,6 +105,10 @@ pub(super) async fn permit(
             ),
         })
     };
+    if act == Act::Rollback && answer.is_ok() {
+        // Even that somebody asked has to be written down.
+        tools.make_way();
+    }
     let permit = access.keep(want, answer).await?;
     Ok((actor, permit))
 }

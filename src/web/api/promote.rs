@@ -2,7 +2,7 @@ use super::deployments::begun;
 use super::permission::permit;
 use super::types::{Begun, PromoteRequest, Which};
 use super::{need, pick};
-use crate::domain::{Act, EnvId, Kind, Mode, Role};
+use crate::domain::{Act, EnvId, Kind, Role};
 use crate::pipeline::Tools;
 use crate::queue::Wish;
 use crate::reconcile;
@@ -29,22 +29,13 @@ pub(super) async fn promote(
         return Err(Refusal::new(StatusCode::CONFLICT, error)
             .next(format!("deploy it first: teal deploy {from}")));
     };
+    let kind = Kind::Promote {
+        from,
+        deployment: serving.deployment,
+    };
     let wish = Wish {
-        env: to.clone(),
-        kind: Kind::Promote {
-            from,
-            deployment: serving.deployment,
-        },
-        commit: serving.commit.clone(),
-        ref_name: serving.ref_name.clone(),
-        by: actor.name().to_owned(),
-        origin: peer.door(),
-        // Building from scratch would make something else than what was tried.
-        mode: Mode::Fast,
-        redeploy: true,
-        skip_tests: false,
-        retry_of: None,
         now: request.now,
+        ..Wish::of_release((to.clone(), kind), serving, (actor.name(), peer.door()))
     };
     let passed = reconcile::pass_over(tools, &to, Some(&wish.commit))
         .await
